@@ -1,0 +1,62 @@
+"""`vcd models`: which models there are, and whether their files are whole."""
+
+from __future__ import annotations
+
+import typer
+
+from vcd.errors import ModelError
+from vcd_cli.console import Console
+
+EXAMPLES = "Example: vcd models verify"
+LIST_EXAMPLES = "Example: vcd models list"
+
+app = typer.Typer(
+    no_args_is_help=True,
+    rich_markup_mode=None,
+    help="List and verify the models.",
+    epilog=LIST_EXAMPLES,
+)
+
+
+@app.command("list", epilog=LIST_EXAMPLES)
+def list_models() -> int:
+    """List the models: id, stream, dimensions, size, licence, and which is the default."""
+    from rich.console import Console as RichConsole
+    from rich.table import Table
+
+    from vcd.descriptors import load_manifest
+
+    manifest = load_manifest()
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for title in ("model", "stream", "dimensions", "MB", "licence", ""):
+        table.add_column(title, no_wrap=True)
+    for model in manifest.models:
+        try:
+            state = "default" if model.id in manifest.defaults.values() else ""
+            _ = model.path
+        except ModelError:
+            state = f"not installed: {model.install}" if model.package else "missing"
+        size = f"{model.bytes / 1e6:.1f}"
+        table.add_row(model.id, model.stream, str(model.dimensions), size, model.licence, state)
+    RichConsole(soft_wrap=True, highlight=False).print(table)
+    return 0
+
+
+@app.command(epilog=EXAMPLES)
+def verify() -> int:
+    """Check every model's file: its sha256, that it loads, and that its output is as promised."""
+    from vcd.descriptors import load_manifest
+    from vcd.descriptors.check import check_model
+
+    console = Console()
+    for model in load_manifest().models:
+        try:
+            check_model(model)
+        except ModelError as error:
+            if model.package and model.id not in load_manifest().defaults.values():
+                typer.echo(f"{model.id}\tnot installed\t{error.remedy}")
+            else:
+                console.fail(error)
+        else:
+            typer.echo(f"{model.id}\tok\t{model.path}")
+    return 3 if console.failures else 0

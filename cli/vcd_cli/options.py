@@ -1,0 +1,126 @@
+"""Options that several commands share, and the engine they ask for."""
+
+from __future__ import annotations
+
+import os
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from vcd.descriptors.cache import default_cache_folder
+from vcd.engine import Engine
+from vcd.records import STREAMS, Stream
+
+__all__ = [
+    "Cache",
+    "Decoder",
+    "Exact",
+    "Jobs",
+    "Models",
+    "NoCache",
+    "Quiet",
+    "Rate",
+    "Streams",
+    "chosen_streams",
+    "make_engine",
+]
+
+
+class DecoderName(StrEnum):
+    """Decoders to choose from."""
+
+    pyav = "pyav"
+    decord = "decord"
+
+
+Streams = Annotated[
+    str,
+    typer.Option(metavar="LIST", help="Streams to compare: visual, audio, or visual,audio."),
+]
+Rate = Annotated[
+    float, typer.Option(min=0.01, max=60, help="Frames a second to describe.", metavar="FPS")
+]
+Exact = Annotated[
+    bool,
+    typer.Option(
+        "--exact",
+        help="Decode every frame. By default frames that no sample needs are skipped, and a "
+        "sampled frame may lie up to two frames beside its time.",
+    ),
+]
+Models = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--model",
+        metavar="NAME",
+        help="Model to use for its stream; may be given for each stream. See: vcd models list.",
+    ),
+]
+Jobs = Annotated[
+    int | None,
+    typer.Option("--jobs", "-j", min=1, help="Files worked on side by side (default: all cores)."),
+]
+Cache = Annotated[
+    Path | None,
+    typer.Option(
+        metavar="DIR", help="Where descriptors are kept (default: the user's cache folder)."
+    ),
+]
+NoCache = Annotated[bool, typer.Option("--no-cache", help="Keep no descriptors.")]
+Quiet = Annotated[
+    bool, typer.Option("--quiet", "-q", help="No progress and no warnings; failures are told.")
+]
+Decoder = Annotated[DecoderName, typer.Option(help="What reads the media files.")]
+
+
+def chosen_streams(text: str) -> tuple[Stream, ...]:
+    """Return the streams of a comma-separated list.
+
+    Raises
+    ------
+    typer.BadParameter
+        A name is unknown, or there is none.
+    """
+    names = [name.strip() for name in text.split(",") if name.strip()]
+    chosen = tuple(stream for stream in STREAMS if stream in names)
+    if not chosen or len(chosen) != len(set(names)):
+        raise typer.BadParameter(
+            f"{text!r} is not visual, audio, or visual,audio", param_hint="--streams"
+        )
+    return chosen
+
+
+def make_engine(
+    *,
+    streams: str,
+    rate: float,
+    exact: bool,
+    models: list[str] | None,
+    jobs: int | None,
+    cache: Path | None,
+    no_cache: bool,
+    decoder: DecoderName,
+    threshold: float = 0.5,
+    min_length: float = 2.5,
+) -> Engine:
+    """Return the engine that a command's options ask for."""
+    from vcd.descriptors import load_manifest
+
+    named: dict[Stream, str] = {}
+    for name in models or []:
+        info = load_manifest().get(name)
+        named[info.stream] = info.id
+    return Engine(
+        visual=named.get("visual"),
+        audio=named.get("audio"),
+        streams=chosen_streams(streams),
+        rate=rate,
+        exact=exact,
+        threshold=threshold,
+        min_length=min_length,
+        cache=None if no_cache else cache or default_cache_folder(),
+        decoder=decoder.value,
+        jobs=jobs or os.cpu_count() or 1,
+    )

@@ -1,0 +1,4 @@
+"""The evaluation package of vcd: benchmark formats and metrics, and the media of `vcd demo`.
+
+It scores plain files and arrays without any model; nothing is imported before it is asked for.
+"""

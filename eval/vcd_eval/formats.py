@@ -1,0 +1,556 @@
+"""The files of the benchmarks: strict reading into plain arrays, and writing them back.
+
+Conventions
+-----------
+Times are seconds, intervals half-open. Columns are found by name in any order; unknown ones are
+ignored. Ids are text (``NA`` and ``null`` are names like any other). With ``vsc_ids=True`` the
+rules of the VSC 2023 challenge hold: query ids begin with ``Q`` and reference ids with ``R``, and a
+column that holds only whole numbers is formatted as ``Q%06d`` / ``R%06d``.
+
+Whatever cannot be scored honestly (a missing column, a NaN, an interval that ends before it starts)
+is an `EvaluationError` that names the file, the line and the remedy.
+"""
+
+from __future__ import annotations
+
+import csv
+import gzip
+import io
+import json
+import os
+import re
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from vcd.errors import EvaluationError
+
+__all__ = [
+    "Boxes",
+    "Labels",
+    "PairTable",
+    "SegmentTable",
+    "read_boxes",
+    "read_candidates",
+    "read_groundtruth",
+    "read_labels",
+    "read_pair_list",
+    "read_predictions",
+    "read_query_sets",
+    "write_candidates",
+    "write_labels",
+    "write_segments",
+]
+
+StrPath = str | os.PathLike[str]
+Array = npt.NDArray[np.float64]
+Boxes = Mapping[tuple[str, str], Array]
+"""Boxes ``[query_start, ref_start, query_end, ref_end]``, shape (n, 4), by (query, reference)."""
+
+_IDS = ("query_id", "ref_id")
+_TIMES = ("query_start", "query_end", "ref_start", "ref_end")
+_SEGMENT_COLUMNS = (*_IDS, *_TIMES)
+_LABEL_COLUMNS = (*_SEGMENT_COLUMNS, "visual", "audio", "edits", "speed", "length")
+_NEEDS_QUOTES = re.compile(r'[,"\r\n]')
+_WHOLE_NUMBER = re.compile(r"[+-]?[0-9]+")
+
+Place = Callable[[int], str]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class SegmentTable:
+    """Segments of (query, reference) pairs: a ground truth, or predictions with scores.
+
+    Parameters
+    ----------
+    query_ids, ref_ids : sequence of str, length n
+    query_times, ref_times : ndarray of float64, shape (n, 2)
+        Start and end in seconds.
+    scores : ndarray of float64, shape (n,), optional
+        Higher is more certain. None in a ground truth.
+
+    Raises
+    ------
+    EvaluationError
+        Lengths differ, a number is not finite, an interval ends before it starts, or an id is
+        empty.
+    """
+
+    query_ids: Sequence[str]
+    ref_ids: Sequence[str]
+    query_times: Array
+    ref_times: Array
+    scores: Array | None = None
+
+    def __post_init__(self) -> None:
+        n = len(self.query_ids)
+        for name in ("query_times", "ref_times"):
+            times = np.asarray(getattr(self, name), dtype=np.float64)
+            _check_shape(name, times, (n, 2))
+            object.__setattr__(self, name, times)
+        _set_ids_and_scores(self, n)
+        _check_rows(self.columns(), _row_place)
+        for axis in ("query", "ref"):
+            times = getattr(self, f"{axis}_times")
+            _check_not_reversed(times[:, 0], times[:, 1], axis, _row_place)
+
+    def __len__(self) -> int:
+        return len(self.query_ids)
+
+    def columns(self) -> dict[str, Array]:
+        """Return the columns of numbers by the name they have in a file."""
+        numbers = {
+            "query_start": self.query_times[:, 0],
+            "query_end": self.query_times[:, 1],
+            "ref_start": self.ref_times[:, 0],
+            "ref_end": self.ref_times[:, 1],
+        }
+        return numbers if self.scores is None else numbers | {"score": self.scores}
+
+    def take(self, rows: npt.ArrayLike) -> SegmentTable:
+        """Return the given rows (indices or a mask)."""
+        index = np.arange(len(self))[np.asarray(rows)]
+        return SegmentTable(
+            query_ids=[self.query_ids[i] for i in index],
+            ref_ids=[self.ref_ids[i] for i in index],
+            query_times=self.query_times[index],
+            ref_times=self.ref_times[index],
+            scores=None if self.scores is None else self.scores[index],
+        )
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class PairTable:
+    """Candidate pairs, each at most once, with scores of shape (n,).
+
+    Raises
+    ------
+    EvaluationError
+        Lengths differ, a score is not finite, an id is empty, or a pair occurs twice.
+    """
+
+    query_ids: Sequence[str]
+    ref_ids: Sequence[str]
+    scores: Array
+
+    def __post_init__(self) -> None:
+        _set_ids_and_scores(self, len(self.query_ids))
+        _check_rows({"score": self.scores}, _row_place)
+        _check_unique(self.query_ids, self.ref_ids, _row_place)
+
+    def __len__(self) -> int:
+        return len(self.query_ids)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Labels:
+    """What is known of each row of a made ground truth; all sequences have one entry a row.
+
+    `visual` and `audio` (bool) say which half was copied, `edits` names what was done to it,
+    `speed` is reference seconds per query second (negative: backwards).
+    """
+
+    segments: SegmentTable
+    visual: npt.NDArray[np.bool_]
+    audio: npt.NDArray[np.bool_]
+    edits: Sequence[tuple[str, ...]]
+    speed: Array
+
+    def __post_init__(self) -> None:
+        n = len(self.segments)
+        for name in ("visual", "audio", "speed"):
+            _check_shape(name, getattr(self, name), (n,))
+        if len(self.edits) != n:
+            raise EvaluationError(f"edits must have {n} entries, got {len(self.edits)}")
+
+
+def read_groundtruth(path: StrPath, *, vsc_ids: bool = False) -> SegmentTable:
+    """Read ``query_id,ref_id,query_start,query_end,ref_start,ref_end``; a score is ignored.
+
+    Negative times and times beyond the end of a video are accepted: real ground truth has them.
+    """
+    return _read_segments(path, scored=False, vsc_ids=vsc_ids)
+
+
+def read_predictions(path: StrPath, *, vsc_ids: bool = False) -> SegmentTable:
+    """Read a ground truth's columns and ``score``; a header alone is an empty prediction."""
+    return _read_segments(path, scored=True, vsc_ids=vsc_ids)
+
+
+def read_candidates(path: StrPath, *, vsc_ids: bool = False) -> PairTable:
+    """Read ``query_id,ref_id,score``, every pair at most once."""
+    table = _Csv.read(path, (*_IDS, "score"))
+    query_ids, ref_ids = _read_ids(table, vsc_ids=vsc_ids)
+    scores = table.numbers("score")
+    _check_rows({"score": scores}, table.place, file=path)
+    _check_unique(query_ids, ref_ids, table.place, file=path)
+    return PairTable(query_ids, ref_ids, scores)
+
+
+def read_labels(path: StrPath) -> Labels:
+    """Read a ground truth with the columns ``visual,audio,edits,speed,length``."""
+    table = _Csv.read(path, _LABEL_COLUMNS)
+    return Labels(
+        segments=_segments_of(table, scored=False, vsc_ids=False),
+        visual=table.numbers("visual") != 0,
+        audio=table.numbers("audio") != 0,
+        edits=[tuple(filter(None, cell.split("|"))) for cell in table.columns["edits"]],
+        speed=table.numbers("speed"),
+    )
+
+
+def write_segments(path: StrPath, table: SegmentTable) -> None:
+    """Write a ground truth, or predictions where the table has scores, in the challenge's order.
+
+    Numbers are written so that reading gives the same float64 again.
+    """
+    columns = table.columns()
+    rows = zip(
+        table.query_ids,
+        table.ref_ids,
+        *([repr(float(x)) for x in column] for column in columns.values()),
+        strict=True,
+    )
+    _write_csv(path, (*_IDS, *columns), rows)
+
+
+def write_candidates(path: StrPath, table: PairTable) -> None:
+    """Write ``query_id,ref_id,score``."""
+    scores = [repr(float(x)) for x in table.scores]
+    rows = zip(table.query_ids, table.ref_ids, scores, strict=True)
+    _write_csv(path, (*_IDS, "score"), rows)
+
+
+def write_labels(path: StrPath, labels: Labels) -> None:
+    """Write what `read_labels` reads; times with three decimals."""
+    segments = labels.segments
+    rows = []
+    for i in range(len(segments)):
+        times = [*segments.query_times[i], *segments.ref_times[i]]
+        rows.append(
+            [
+                segments.query_ids[i],
+                segments.ref_ids[i],
+                *(f"{t:.3f}" for t in times),
+                int(labels.visual[i]),
+                int(labels.audio[i]),
+                "|".join(labels.edits[i]),
+                f"{labels.speed[i]:g}",
+                f"{times[1] - times[0]:.3f}",
+            ]
+        )
+    _write_csv(path, _LABEL_COLUMNS, rows)
+
+
+def read_boxes(path: StrPath, pairs: Iterable[tuple[str, str]] | None = None) -> Boxes:
+    """Read the VCSL format ``{"<query>-<ref>": [[q_start, r_start, q_end, r_end], ...]}``.
+
+    Parameters
+    ----------
+    path : path-like
+    pairs : iterable of (str, str), optional
+        The pairs that may occur. Needed where ids contain ``-``; keys of other pairs are then left
+        out. Without it a key is split at its only ``-``.
+
+    Raises
+    ------
+    EvaluationError
+        Not such a file, a box that is not four finite numbers, or one that ends before it starts.
+    """
+    content = _read_json(path)
+    if not isinstance(content, dict):
+        raise EvaluationError(
+            "the file holds no object of pairs",
+            file=path,
+            remedy='write {"<query>-<reference>": [[q_start, r_start, q_end, r_end], ...]}',
+        )
+    known = None if pairs is None else {f"{q}-{r}": (q, r) for q, r in pairs}
+    boxes: dict[tuple[str, str], Array] = {}
+    for key, value in content.items():
+        pair = _split_key(key, path) if known is None else known.get(key)
+        if pair is not None:
+            boxes[pair] = _box_array(value, key, path)
+    return boxes
+
+
+def read_pair_list(path: StrPath) -> list[tuple[str, str]]:
+    """Read a VCSL pair list, columns ``query_id,reference_id``."""
+    table = _Csv.read(path, ("query_id", "reference_id"))
+    return list(zip(table.ids("query_id"), table.ids("reference_id"), strict=True))
+
+
+def read_query_sets(path: StrPath, split: str = "test") -> dict[str, list[str]]:
+    """Read VCSL query sets ``{"<split>": {query: ["<query>-<ref>", ...]}}`` of one split."""
+    content = _read_json(path)
+    if not isinstance(content, dict) or not isinstance(content.get(split), dict):
+        raise EvaluationError(f"the file has no query sets named {split!r}", file=path)
+    return {str(query): [str(key) for key in keys] for query, keys in content[split].items()}
+
+
+@dataclass(frozen=True, slots=True)
+class _Csv:
+    """The wanted columns of a CSV file as text, and the line each row stands on."""
+
+    path: StrPath
+    columns: dict[str, list[str]]
+    lines: list[int]
+
+    @classmethod
+    def read(cls, path: StrPath, wanted: Sequence[str]) -> _Csv:
+        reader = csv.reader(io.StringIO(_read_text(path)), strict=True)
+        try:
+            header = next(reader, None)
+            position = _find_columns(header, wanted, path)
+            width = len(header or ())
+            columns: dict[str, list[str]] = {name: [] for name in wanted}
+            lines: list[int] = []
+            for row in reader:
+                if not row:
+                    continue
+                if len(row) != width:
+                    raise EvaluationError(
+                        f"line {reader.line_num} has {len(row)} cells, the header has {width}",
+                        file=path,
+                        remedy="give every row a cell for each column",
+                    )
+                lines.append(reader.line_num)
+                for name, cells in columns.items():
+                    cells.append(row[position[name]])
+        except csv.Error as error:
+            raise EvaluationError(
+                f"line {reader.line_num} is not CSV: {error}", file=path
+            ) from error
+        return cls(path, columns, lines)
+
+    def place(self, row: int) -> str:
+        return f"line {self.lines[row]}"
+
+    def numbers(self, name: str) -> Array:
+        values = np.empty(len(self.lines))
+        for row, cell in enumerate(self.columns[name]):
+            try:
+                if "_" in cell:
+                    raise ValueError
+                values[row] = float(cell)
+            except ValueError:
+                raise EvaluationError(
+                    f"{self.place(row)}: {name} is {cell!r}, not a number",
+                    file=self.path,
+                    remedy="write a finite number, or leave the row out",
+                ) from None
+        return values
+
+    def ids(self, name: str) -> list[str]:
+        cells = self.columns[name]
+        if not all(cells):
+            raise EvaluationError(
+                f"{self.place(cells.index(''))}: {name} is empty",
+                file=self.path,
+                remedy="name the video",
+            )
+        return cells
+
+
+def _read_segments(path: StrPath, *, scored: bool, vsc_ids: bool) -> SegmentTable:
+    table = _Csv.read(path, (*_SEGMENT_COLUMNS, "score") if scored else _SEGMENT_COLUMNS)
+    return _segments_of(table, scored=scored, vsc_ids=vsc_ids)
+
+
+def _segments_of(table: _Csv, *, scored: bool, vsc_ids: bool) -> SegmentTable:
+    query_ids, ref_ids = _read_ids(table, vsc_ids=vsc_ids)
+    numbers = {name: table.numbers(name) for name in _TIMES}
+    scores = table.numbers("score") if scored else None
+    checked = numbers if scores is None else numbers | {"score": scores}
+    _check_rows(checked, table.place, file=table.path)
+    for axis in ("query", "ref"):
+        start, end = numbers[f"{axis}_start"], numbers[f"{axis}_end"]
+        _check_not_reversed(start, end, axis, table.place, file=table.path)
+    return SegmentTable(
+        query_ids=query_ids,
+        ref_ids=ref_ids,
+        query_times=np.stack([numbers["query_start"], numbers["query_end"]], axis=1),
+        ref_times=np.stack([numbers["ref_start"], numbers["ref_end"]], axis=1),
+        scores=scores,
+    )
+
+
+def _read_ids(table: _Csv, *, vsc_ids: bool) -> tuple[list[str], list[str]]:
+    query_ids, ref_ids = table.ids("query_id"), table.ids("ref_id")
+    if not vsc_ids:
+        return query_ids, ref_ids
+    return _challenge_ids(table, "query_id", "Q"), _challenge_ids(table, "ref_id", "R")
+
+
+def _challenge_ids(table: _Csv, name: str, prefix: str) -> list[str]:
+    ids = table.ids(name)
+    if all(_WHOLE_NUMBER.fullmatch(i) for i in ids):
+        return [f"{prefix}{int(i):06d}" for i in ids]
+    for row, video_id in enumerate(ids):
+        if not video_id.startswith(prefix):
+            raise EvaluationError(
+                f"{table.place(row)}: {name} is {video_id!r}, which does not begin with {prefix}",
+                file=table.path,
+                remedy="name the videos as the challenge does, or score without the VSC id rules",
+            )
+    return ids
+
+
+def _find_columns(
+    header: Sequence[str] | None, wanted: Sequence[str], path: StrPath
+) -> dict[str, int]:
+    if not header:
+        raise EvaluationError(
+            "the file is empty and has no header",
+            file=path,
+            remedy=f"begin it with the line {','.join(wanted)}",
+        )
+    names = [cell.strip() for cell in header]
+    missing = [name for name in wanted if name not in names]
+    if missing:
+        raise EvaluationError(
+            f"no column {', '.join(missing)}; the header names {', '.join(names)}",
+            file=path,
+            remedy=f"the columns needed are {','.join(wanted)}",
+        )
+    twice = [name for name in wanted if names.count(name) > 1]
+    if twice:
+        raise EvaluationError(
+            f"the header names {', '.join(twice)} more than once",
+            file=path,
+            remedy="keep one of them",
+        )
+    return {name: names.index(name) for name in wanted}
+
+
+def _check_rows(columns: Mapping[str, Array], place: Place, file: StrPath | None = None) -> None:
+    for name, column in columns.items():
+        bad = np.flatnonzero(~np.isfinite(column))
+        if len(bad):
+            raise EvaluationError(
+                f"{place(int(bad[0]))}: {name} is {column[bad[0]]}, not a finite number",
+                file=file,
+                remedy="write a finite number, or leave the row out",
+            )
+
+
+def _check_not_reversed(
+    start: Array, end: Array, axis: str, place: Place, file: StrPath | None = None
+) -> None:
+    bad = np.flatnonzero(start > end)
+    if len(bad):
+        row = int(bad[0])
+        raise EvaluationError(
+            f"{place(row)}: {axis}_start {start[row]} is after {axis}_end {end[row]}",
+            file=file,
+            remedy="write the earlier time as start, also where a copy runs backwards",
+        )
+
+
+def _check_unique(
+    query_ids: Sequence[str], ref_ids: Sequence[str], place: Place, file: StrPath | None = None
+) -> None:
+    seen: set[tuple[str, str]] = set()
+    for row, pair in enumerate(zip(query_ids, ref_ids, strict=True)):
+        if pair in seen:
+            raise EvaluationError(
+                f"{place(row)}: the pair {pair[0]}, {pair[1]} occurs a second time",
+                file=file,
+                remedy="give each pair one score, its best",
+            )
+        seen.add(pair)
+
+
+def _set_ids_and_scores(table: SegmentTable | PairTable, n: int) -> None:
+    for name in ("query_ids", "ref_ids"):
+        ids = tuple(getattr(table, name))
+        _check_shape(name, np.empty(len(ids)), (n,))
+        if not all(ids):
+            raise EvaluationError(f"{_row_place(ids.index(''))}: {name[:-1]} is empty")
+        object.__setattr__(table, name, ids)
+    if table.scores is not None:
+        scores = np.asarray(table.scores, dtype=np.float64)
+        _check_shape("scores", scores, (n,))
+        object.__setattr__(table, "scores", scores)
+
+
+def _check_shape(name: str, array: npt.NDArray[Any], shape: tuple[int, ...]) -> None:
+    if array.shape != shape:
+        raise EvaluationError(f"{name} must have shape {shape}, got {array.shape}")
+
+
+def _row_place(row: int) -> str:
+    return f"row {row + 1}"
+
+
+def _split_key(key: str, path: StrPath) -> tuple[str, str]:
+    query, dash, ref = key.partition("-")
+    if not (query and dash and ref) or "-" in ref:
+        raise EvaluationError(
+            f"the key {key!r} cannot be split into a query and a reference",
+            file=path,
+            remedy="give the list of pairs, which tells where ids that contain '-' end",
+        )
+    return query, ref
+
+
+def _box_array(value: object, key: str, path: StrPath) -> Array:
+    problem = None
+    try:
+        boxes = np.asarray(value, dtype=np.float64).reshape(-1, 4)
+    except (TypeError, ValueError):
+        problem = "a box is not four numbers"
+    else:
+        if not np.isfinite(boxes).all():
+            problem = "a number is not finite"
+        elif (boxes[:, :2] > boxes[:, 2:]).any():
+            problem = "a box ends before it starts"
+        elif not isinstance(value, list) or not all(
+            isinstance(b, list) and len(b) == 4 for b in value
+        ):
+            problem = "a box is not four numbers"
+    if problem is not None:
+        raise EvaluationError(
+            f"pair {key!r}: {problem}",
+            file=path,
+            remedy="a box is [query_start, ref_start, query_end, ref_end]",
+        )
+    return boxes
+
+
+def _read_json(path: StrPath) -> Any:
+    try:
+        return json.loads(_read_text(path))
+    except ValueError as error:
+        raise EvaluationError(f"not a JSON file: {error}", file=path) from error
+
+
+def _read_text(path: StrPath) -> str:
+    try:
+        data = Path(path).read_bytes()
+        if Path(path).suffix == ".gz":
+            data = gzip.decompress(data)
+        return data.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise EvaluationError(
+            f"byte {error.start} is not UTF-8", file=path, remedy="save the file as UTF-8"
+        ) from error
+    except (OSError, EOFError) as error:
+        reason = getattr(error, "strerror", None) or str(error)
+        raise EvaluationError(
+            f"cannot be read: {reason}", file=path, remedy="check the name and the access rights"
+        ) from error
+
+
+def _write_csv(path: StrPath, header: Sequence[str], rows: Iterable[Iterable[object]]) -> None:
+    lines = [",".join(map(_quoted, row)) + "\n" for row in (header, *rows)]
+    Path(path).write_text("".join(lines), encoding="utf-8", newline="")
+
+
+def _quoted(value: object) -> str:
+    """Return a CSV cell; `csv.writer` would leave a lone carriage return bare."""
+    cell = str(value)
+    return '"' + cell.replace('"', '""') + '"' if _NEEDS_QUOTES.search(cell) else cell

@@ -1,0 +1,277 @@
+"""The command as a user runs it: a process with stdout, stderr and an exit code."""
+
+import csv
+import io
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+
+from vcd import __version__
+
+COMMANDS = [
+    [],
+    ["match"],
+    ["describe"],
+    ["demo"],
+    ["doctor"],
+    ["models"],
+    ["models", "list"],
+    ["models", "verify"],
+    ["eval"],
+    ["eval", "vsc"],
+    ["eval", "vsc", "matching"],
+]
+
+
+@pytest.fixture
+def vcd(cache_folder, tmp_path):
+    """Return a function that runs the command with a cache of its own."""
+    environment = os.environ | {"XDG_CACHE_HOME": str(cache_folder), "NO_COLOR": "1"}
+
+    def run(*arguments, **options):
+        return subprocess.run(
+            [sys.executable, "-m", "vcd_cli", *map(os.fsdecode, arguments)],
+            capture_output=True,
+            text=True,
+            check=False,
+            cwd=tmp_path,
+            env=environment | options.pop("env", {}),
+            **options,
+        )
+
+    return run
+
+
+def one_line_each(text):
+    """Return the lines of stderr, which must all be messages of vcd."""
+    lines = text.splitlines()
+    assert all(line.startswith("vcd: ") for line in lines), text
+    return lines
+
+
+@pytest.mark.parametrize("command", COMMANDS, ids=" ".join)
+def test_every_command_has_help_with_an_example(vcd, command):
+    run = vcd(*command, "--help")
+    assert run.returncode == 0
+    assert "Example" in run.stdout
+
+
+def test_version(vcd):
+    assert vcd("--version").stdout.strip() == f"vcd {__version__}"
+
+
+def test_json_lines_when_piped(vcd, demo):
+    run = vcd("match", demo.folder / "queries", demo.folder / "refs")
+    assert run.returncode == 0
+    assert run.stderr == ""
+    records = [json.loads(line) for line in run.stdout.splitlines()]
+    assert len(records) >= 6
+    assert list(records[0]) == [
+        "query",
+        "reference",
+        "score",
+        "query_coverage",
+        "ref_coverage",
+        "segments",
+    ]
+    assert list(records[0]["segments"][0]) == [
+        "query_start",
+        "query_end",
+        "ref_start",
+        "ref_end",
+        "score",
+        "speed",
+        "streams",
+    ]
+    assert not any("no_copy" in record["query"] for record in records)
+
+
+def test_csv_scores_well_by_our_own_metric(vcd, demo, tmp_path):
+    out = tmp_path / "matches.csv"
+    run = vcd(
+        "match", demo.folder / "queries", demo.folder / "refs", "--threshold", "0", "-o", out,
+        "--format", "csv",
+    )  # fmt: skip
+    assert (run.returncode, run.stdout) == (0, "")
+    score = vcd(
+        "eval", "vsc", "matching", "--groundtruth", demo.groundtruth, "--predictions", out, "--json"
+    )
+    result = json.loads(score.stdout)
+    assert result["segment_ap"] > 0.8
+    assert {"segment_ap", "pair_ap", "pair_ap_reference", "curve"} <= set(result)
+
+
+def test_jobs_do_not_change_the_result(vcd, demo):
+    runs = [
+        vcd("match", demo.queries[0], demo.folder / "refs", "--jobs", jobs, "--format", "csv")
+        for jobs in ("1", "3")
+    ]
+    assert runs[0].stdout == runs[1].stdout
+    assert len(list(csv.reader(io.StringIO(runs[0].stdout)))) > 1
+
+
+def test_top_and_threshold_narrow_the_result(vcd, demo):
+    query = demo.folder / "queries" / "from_two_references.mp4"
+    all_of_them = vcd("match", query, demo.folder / "refs")
+    best = vcd("match", query, demo.folder / "refs", "--top", "1")
+    assert len(all_of_them.stdout.splitlines()) == 2
+    assert best.stdout == all_of_them.stdout.splitlines(keepends=True)[0]
+    none = vcd("match", query, demo.folder / "refs", "--threshold", "1")
+    assert (none.returncode, none.stdout) == (0, "")
+
+
+def test_exit_code_tells_whether_something_was_found(vcd, demo):
+    refs = demo.folder / "refs"
+    assert vcd("match", demo.queries[0], refs, "--exit-code").returncode == 10
+    nothing = demo.folder / "queries" / "no_copy.mp4"
+    assert vcd("match", nothing, refs, "--exit-code").returncode == 0
+
+
+def test_pictures_and_page_are_written(vcd, demo, tmp_path):
+    run = vcd(
+        "match", demo.queries[0], demo.folder / "refs", "--plot", tmp_path / "plots", "--html",
+        tmp_path / "page.html",
+    )  # fmt: skip
+    assert run.returncode == 0
+    (picture,) = (tmp_path / "plots").iterdir()
+    assert picture.read_bytes().startswith(b"\x89PNG")
+    page = (tmp_path / "page.html").read_text("utf-8")
+    assert "data:image/jpeg" in page
+    assert "http://" not in page.replace("http://www.w3.org", "")
+
+
+def test_bad_files_cost_only_themselves(vcd, demo, tmp_path):
+    folder = tmp_path / "mixed"
+    shutil.copytree(demo.folder / "refs", folder)
+    (folder / "empty.mp4").touch()
+    (folder / "new\nline.mp4").write_text("no video")
+    (folder / "playlist.mp4").write_text("ffconcat version 1.0\nfile city.mp4\n")
+    (folder / os.fsdecode(b"caf\xe9.mp4")).write_bytes(b"\x00" * 100)
+    run = vcd("match", demo.queries[0], folder, tmp_path / "gone.mp4")
+    assert run.returncode == 3
+    assert len(one_line_each(run.stderr)) == 5
+    records = [json.loads(line) for line in run.stdout.splitlines()]
+    failures = [r for r in records if "error" in r]
+    assert len(failures) == 5
+    assert all(set(r) == {"error", "file", "remedy"} for r in failures)
+    assert any("reference" in r for r in records)
+
+
+@pytest.mark.parametrize(
+    "name", ["two  spaces.mp4", "quo'te\".mp4", "-dash.mp4", "$&;.mp4", "視頻🎬.mp4", "50%03d.mp4"]
+)
+def test_hard_names_work(vcd, demo, tmp_path, name):
+    (tmp_path / "q").mkdir()
+    shutil.copy(demo.queries[0], tmp_path / "q" / name)
+    run = vcd("match", tmp_path / "q", demo.folder / "refs")
+    assert run.returncode == 0, run.stderr
+    assert json.loads(run.stdout.splitlines()[0])["query"].endswith(name)
+
+
+def test_name_that_is_no_text_works(vcd, demo, tmp_path):
+    path = tmp_path / os.fsdecode(b"caf\xe9\n.mp4")
+    shutil.copy(demo.queries[0], path)
+    run = vcd("match", path, demo.folder / "refs")
+    assert run.returncode == 0, run.stderr
+    assert json.loads(run.stdout.splitlines()[0])["query"].endswith("caf\\xe9\\n.mp4")
+
+
+def test_folder_without_videos(vcd, demo, tmp_path):
+    (tmp_path / "nothing").mkdir()
+    run = vcd("match", demo.queries[0], tmp_path / "nothing")
+    assert run.returncode == 3
+    (line,) = one_line_each(run.stderr)
+    assert "holds no video" in line
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["match"],
+        ["match", "a.mp4", "b.mp4", "--threshold", "2"],
+        ["match", "a.mp4", "b.mp4", "--streams", "smell"],
+        ["match", "a.mp4", "b.mp4", "--model", "nonsense"],
+        ["match", "a.mp4", "b.mp4", "--output", "no folder/x.csv"],
+        ["match", "a.mp4", "b.mp4", "--html", "."],
+        ["nonsense"],
+    ],
+    ids=" ".join,
+)
+def test_wrong_usage(vcd, arguments):
+    run = vcd(*arguments)
+    assert run.returncode == 2
+    assert run.stdout == ""
+    assert "Traceback" not in run.stderr
+
+
+def test_damaged_model_is_one_line(vcd, demo, tmp_path):
+    from vcd.descriptors import models_folder
+
+    folder = shutil.copytree(models_folder(), tmp_path / "models")
+    model = folder / "audio" / "1" / "model.onnx"
+    model.write_bytes(model.read_bytes()[:-7])
+    environment = {"VCD_MODELS": str(folder)}
+    run = vcd("match", demo.queries[0], demo.folder / "refs", "--no-cache", env=environment)
+    assert run.returncode == 3
+    assert all("is not the file of model audio-1" in line for line in one_line_each(run.stderr))
+    verify = vcd("models", "verify", env=environment)
+    assert verify.returncode == 3
+    assert "visual-1\tok" in verify.stdout
+
+
+def test_describe_writes_what_match_reads(vcd, demo, tmp_path):
+    described = vcd("describe", demo.folder / "refs", "-o", tmp_path / "refs.npz")
+    assert described.returncode == 0
+    assert len(described.stdout.splitlines()) == 4
+    from_files = vcd("match", demo.queries[0], demo.folder / "refs", "--format", "csv")
+    from_archive = vcd("match", demo.queries[0], tmp_path / "refs.npz", "--format", "csv")
+    assert from_files.stdout == from_archive.stdout
+    vcd("describe", demo.references[0], "--output-dir", tmp_path / "each")
+    assert [p.name for p in (tmp_path / "each").iterdir()] == [f"{demo.references[0].stem}.vcd"]
+
+
+def test_models_list_and_doctor(vcd):
+    listed = vcd("models", "list")
+    assert "visual-1" in listed.stdout
+    assert "sscd-1" in listed.stdout
+    doctor = vcd("doctor")
+    assert doctor.returncode == 0, doctor.stdout
+    assert "trial: ok" in doctor.stdout
+
+
+def test_interrupt_keeps_finished_work_and_leaves_no_half_files(demo, tmp_path):
+    cache, out = tmp_path / "cache", tmp_path / "out.csv"
+    process = subprocess.Popen(
+        [
+            sys.executable, "-m", "vcd_cli", "match", demo.folder / "queries", demo.folder / "refs",
+            "--cache", cache, "--jobs", "1", "-o", out,
+        ],
+        stderr=subprocess.PIPE,
+        text=True,
+    )  # fmt: skip
+    deadline = time.monotonic() + 120
+    while not list(cache.rglob("*.vcd")) and time.monotonic() < deadline:
+        time.sleep(0.05)
+    process.send_signal(signal.SIGINT)
+    _, errors = process.communicate(timeout=60)
+    assert process.returncode == 130
+    assert "Traceback" not in errors
+    assert not out.exists()
+    assert list(cache.rglob("*.vcd"))
+    assert not list(tmp_path.rglob("*.part"))
+
+
+def test_reader_that_stops_early_is_no_error(demo, cache_folder):
+    command = (
+        f"{sys.executable} -m vcd_cli match {demo.folder}/queries {demo.folder}/refs "
+        f"--cache {cache_folder}/vcd-engine | head -n 1"
+    )
+    run = subprocess.run(command, shell=True, capture_output=True, text=True, check=False)
+    assert run.stderr == ""
+    assert json.loads(run.stdout)

@@ -1,0 +1,196 @@
+"""The benchmark formats: what is refused and how it is said, and round trips."""
+
+from __future__ import annotations
+
+import gzip
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from vcd.errors import EvaluationError
+from vcd_eval.formats import (
+    Labels,
+    PairTable,
+    SegmentTable,
+    read_boxes,
+    read_candidates,
+    read_groundtruth,
+    read_labels,
+    read_pair_list,
+    read_predictions,
+    read_query_sets,
+    write_candidates,
+    write_labels,
+    write_segments,
+)
+
+HEADER = "query_id,ref_id,query_start,query_end,ref_start,ref_end,score\n"
+
+
+def write(folder: Path, text: str, name: str = "p.csv") -> Path:
+    path = folder / name
+    path.write_text(text, encoding="utf-8")
+    return path
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("", "empty and has no header"),
+        ("query_id,ref_id\n", "no column query_start, query_end, ref_start, ref_end, score"),
+        (HEADER + "q,r,0,1,0,1\n", "line 2 has 6 cells, the header has 7"),
+        (HEADER + "q,r,0,1,0,1,1\nq,r,0,x,0,1,1\n", "line 3: query_end is 'x', not a number"),
+        (HEADER + "q,r,0,1_0,0,1,1\n", "'1_0', not a number"),
+        (HEADER + "q,r,0,1,0,1,nan\n", "line 2: score is nan"),
+        (HEADER + "q,r,0,1,0,1,-inf\n", "line 2: score is -inf"),
+        (HEADER + "\nq,r,0,1,2,1,1\n", "line 3: ref_start 2.0 is after ref_end 1.0"),
+        (HEADER + ",r,0,1,0,1,1\n", "line 2: query_id is empty"),
+        (HEADER.replace("ref_id", "query_id,ref_id"), "query_id more than once"),
+        (HEADER + 'q,"r,0,1,0,1,1\n', "is not CSV"),
+    ],
+)
+def test_a_broken_file_is_refused_with_its_place(tmp_path: Path, text: str, message: str) -> None:
+    path = write(tmp_path, text)
+    with pytest.raises(EvaluationError, match=message) as caught:
+        read_predictions(path)
+    assert caught.value.file == str(path)
+
+
+def test_a_file_that_cannot_be_read_is_an_evaluation_error(tmp_path: Path) -> None:
+    with pytest.raises(EvaluationError, match="cannot be read: No such file"):
+        read_groundtruth(tmp_path / "none.csv")
+    (tmp_path / "latin.csv").write_bytes(b"query_id\xe9\n")
+    with pytest.raises(EvaluationError, match="byte 8 is not UTF-8"):
+        read_groundtruth(tmp_path / "latin.csv")
+    (tmp_path / "cut.csv.gz").write_bytes(gzip.compress(HEADER.encode())[:20])
+    with pytest.raises(EvaluationError, match="cannot be read"):
+        read_groundtruth(tmp_path / "cut.csv.gz")
+
+
+def test_ids_are_text(tmp_path: Path) -> None:
+    table = read_predictions(write(tmp_path, HEADER + "NA,null,0,1,0,1,1\n007,1,0,1,0,1,1\n"))
+    assert table.query_ids == ("NA", "007")
+    assert table.ref_ids == ("null", "1")
+
+
+def test_whole_number_ids_are_formatted_in_the_challenge(tmp_path: Path) -> None:
+    path = write(tmp_path, HEADER + "7,1234567,0,1,0,1,1\n")
+    table = read_predictions(path, vsc_ids=True)
+    assert (table.query_ids, table.ref_ids) == (("Q000007",), ("R1234567",))
+
+
+def test_real_oddities_of_ground_truth_are_accepted(tmp_path: Path) -> None:
+    text = "\ufeffquery_end,query_start,ref_end,ref_start,ref_id,query_id,note\r\n"
+    table = read_groundtruth(write(tmp_path, text + "1,-0.5,4,4,r,q,x\r\n\r\n"))
+    np.testing.assert_array_equal(table.query_times, [[-0.5, 1]])
+    np.testing.assert_array_equal(table.ref_times, [[4, 4]])
+
+
+def test_a_header_alone_is_an_empty_prediction(tmp_path: Path) -> None:
+    assert len(read_predictions(write(tmp_path, HEADER))) == 0
+
+
+@pytest.mark.parametrize(
+    ("query_times", "score", "message"),
+    [
+        ([[2.0, 1.0]], 0.5, "row 1: query_start 2.0 is after query_end 1.0"),
+        ([[0.0, np.nan]], 0.5, "row 1: query_end is nan"),
+        ([[0.0, 1.0]], np.inf, "row 1: score is inf"),
+        ([0.0, 1.0], 0.5, r"query_times must have shape \(1, 2\)"),
+    ],
+)
+def test_a_table_is_checked_when_made(
+    query_times: list[object], score: float, message: str
+) -> None:
+    with pytest.raises(EvaluationError, match=message):
+        SegmentTable(["q"], ["r"], np.array(query_times), np.array([[0.0, 1.0]]), np.array([score]))
+
+
+ids = st.text(st.characters(codec="utf-8", exclude_characters="\0"), min_size=1, max_size=8)
+times = st.tuples(st.floats(-1e6, 1e6), st.floats(-1e6, 1e6)).map(sorted)
+
+
+@given(st.lists(st.tuples(ids, ids, times, times, st.floats(-1e300, 1e300)), max_size=6))
+@settings(
+    max_examples=50, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+def test_segments_survive_a_round_trip(tmp_path: Path, rows: list[tuple[object, ...]]) -> None:
+    columns = list(zip(*rows, strict=True)) or [(), (), (), (), ()]
+    table = SegmentTable(
+        columns[0],  # type: ignore[arg-type]
+        columns[1],  # type: ignore[arg-type]
+        np.array(columns[2], dtype=float).reshape(-1, 2),
+        np.array(columns[3], dtype=float).reshape(-1, 2),
+        np.array(columns[4], dtype=float),
+    )
+    write_segments(tmp_path / "s.csv", table)
+    again = read_predictions(tmp_path / "s.csv")
+    assert (again.query_ids, again.ref_ids) == (table.query_ids, table.ref_ids)
+    for name, column in table.columns().items():
+        np.testing.assert_array_equal(again.columns()[name], column)
+
+
+def test_candidates_survive_a_round_trip(tmp_path: Path) -> None:
+    table = PairTable(["q,1", "q2"], ["r", 'r"2'], np.array([0.1, -1e-300]))
+    write_candidates(tmp_path / "c.csv", table)
+    again = read_candidates(tmp_path / "c.csv")
+    assert (again.query_ids, again.ref_ids) == (table.query_ids, table.ref_ids)
+    np.testing.assert_array_equal(again.scores, table.scores)
+
+
+def test_labels_survive_a_round_trip(tmp_path: Path) -> None:
+    segments = SegmentTable(
+        ["a", "b"], ["r", "r"], np.array([[0, 1.5], [2, 3]]), np.array([[4, 5.5], [6, 7.25]])
+    )
+    labels = Labels(
+        segments,
+        np.array([True, False]),
+        np.array([True, True]),
+        [("crop", "speed"), ()],
+        np.array([1, 1.25]),
+    )
+    write_labels(tmp_path / "l.csv", labels)
+    again = read_labels(tmp_path / "l.csv")
+    assert list(again.edits) == [("crop", "speed"), ()]
+    assert again.visual.tolist() == [True, False]
+    np.testing.assert_array_equal(again.speed, labels.speed)
+    np.testing.assert_array_equal(again.segments.ref_times, segments.ref_times)
+    assert (tmp_path / "l.csv").read_text().splitlines()[1].endswith(",1,1,crop|speed,1,1.500")
+
+
+def test_boxes_by_pair(tmp_path: Path) -> None:
+    path = write(tmp_path, '{"a-b": [[0, 1, 2, 3]], "c-d": []}', "b.json")
+    boxes = read_boxes(path)
+    np.testing.assert_array_equal(boxes["a", "b"], [[0, 1, 2, 3]])
+    assert boxes["c", "d"].shape == (0, 4)
+    dashed = write(tmp_path, '{"a-b-c": [[0, 1, 2, 3]], "x-y": []}', "d.json")
+    assert list(read_boxes(dashed, [("a-b", "c")])) == [("a-b", "c")]
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("[]", "no object of pairs"),
+        ("{", "not a JSON file"),
+        ('{"ab": []}', "cannot be split"),
+        ('{"a-b-c": []}', "cannot be split"),
+        ('{"a-b": [[0, 1, 2]]}', "'a-b': a box is not four numbers"),
+        ('{"a-b": [0, 1, 2, 3]}', "'a-b': a box is not four numbers"),
+        ('{"a-b": [[2, 1, 0, 3]]}', "'a-b': a box ends before it starts"),
+        ('{"a-b": [[0, 1, NaN, 3]]}', "'a-b': a number is not finite"),
+    ],
+)
+def test_broken_boxes_are_refused(tmp_path: Path, text: str, message: str) -> None:
+    with pytest.raises(EvaluationError, match=message):
+        read_boxes(write(tmp_path, text, "b.json"))
+
+
+def test_pair_list_and_query_sets(tmp_path: Path) -> None:
+    assert read_pair_list(write(tmp_path, "query_id,reference_id\na,b\n")) == [("a", "b")]
+    sets = write(tmp_path, '{"test": {"a": ["a-b"]}}', "s.json")
+    assert read_query_sets(sets) == {"a": ["a-b"]}
+    with pytest.raises(EvaluationError, match="no query sets named 'val'"):
+        read_query_sets(sets, "val")

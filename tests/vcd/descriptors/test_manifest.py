@@ -1,0 +1,102 @@
+"""The manifest describes every model fully, and wrong files are refused."""
+
+import json
+import shutil
+
+import pytest
+
+from vcd.descriptors import load_manifest, models_folder
+from vcd.descriptors.check import check_model
+from vcd.errors import ModelChecksumError, ModelError, ModelNotFoundError
+
+OURS = [m for m in load_manifest().models if not m.package]
+
+
+@pytest.fixture
+def folder(tmp_path):
+    """Return a copy of the models folder that a test may damage."""
+    return shutil.copytree(models_folder(), tmp_path / "models")
+
+
+def test_defaults_are_there():
+    manifest = load_manifest()
+    for stream in ("visual", "audio"):
+        assert manifest.default(stream).stream == stream
+
+
+@pytest.mark.parametrize("model", OURS, ids=lambda m: m.id)
+def test_entry_is_complete_and_true(model):
+    assert model.path.stat().st_size == model.bytes
+    assert model.licence
+    assert model.opset >= 17
+    check_model(model)
+
+
+@pytest.mark.parametrize("model", OURS, ids=lambda m: m.id)
+def test_model_has_card_and_triton_layout(model):
+    assert model.path == models_folder() / model.file
+    name, version, file = model.file.split("/")
+    assert (f"{name}-{version}", file) == (model.id, "model.onnx")
+    card = (models_folder() / name / "README.md").read_text("utf-8")
+    assert model.id in card
+    assert "Licence" in card
+    assert f'name: "{name}"' in (models_folder() / name / "config.pbtxt").read_text()
+
+
+def test_name_without_version_is_the_newest(folder):
+    path = folder / "models.json"
+    data = json.loads(path.read_text())
+    data["models"].append(data["models"][0] | {"id": "audio-12"})
+    path.write_text(json.dumps(data))
+    assert load_manifest(folder).get("audio").id == "audio-12"
+
+
+def test_unknown_model_lists_the_known():
+    with pytest.raises(ModelNotFoundError, match="visual-1"):
+        load_manifest().get("nonsense")
+
+
+def test_other_bytes_are_refused(folder):
+    path = folder / "audio" / "1" / "model.onnx"
+    data = bytearray(path.read_bytes())
+    data[len(data) // 2] ^= 1
+    path.write_bytes(data)
+    with pytest.raises(ModelChecksumError, match="is not the file of model audio-1"):
+        load_manifest(folder).get("audio-1").verify()
+
+
+def test_missing_file_is_named(folder):
+    (folder / "audio" / "1" / "model.onnx").unlink()
+    with pytest.raises(ModelNotFoundError, match=r"model\.onnx"):
+        load_manifest(folder).get("audio-1").verify()
+
+
+@pytest.mark.parametrize(
+    "text", ["", "{", "[]", '{"models": []}', '{"models": [{}], "defaults": {}}']
+)
+def test_broken_manifest_is_named(folder, text):
+    (folder / "models.json").write_text(text)
+    with pytest.raises(ModelError, match=r"models\.json: is not a valid"):
+        load_manifest(folder)
+
+
+def test_folder_without_manifest(tmp_path):
+    with pytest.raises(ModelNotFoundError, match="VCD_MODELS"):
+        load_manifest(tmp_path)
+
+
+def test_environment_chooses_the_folder(folder, monkeypatch):
+    monkeypatch.setenv("VCD_MODELS", str(folder))
+    assert load_manifest().folder == folder
+
+
+def test_package_that_is_not_installed_says_how(folder):
+    path = folder / "models.json"
+    data = json.loads(path.read_text())
+    data["models"].append(
+        data["models"][0]
+        | {"id": "far-1", "package": "no_such_package", "install": "pip install x"}
+    )
+    path.write_text(json.dumps(data))
+    with pytest.raises(ModelNotFoundError, match="pip install x"):
+        load_manifest(folder).get("far-1").verify()

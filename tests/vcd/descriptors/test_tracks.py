@@ -1,0 +1,129 @@
+"""Frames and samples become tracks whatever way they arrive, with times and weights that hold."""
+
+import dataclasses
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from vcd.descriptors import DescriptorModel, load_manifest
+from vcd.descriptors.audio import AudioTrackBuilder, window_weight
+from vcd.descriptors.visual import VisualTrackBuilder, frame_weight
+from vcd.errors import ModelError
+from vcd.media import SAMPLE_RATE, Frame, Samples
+
+AUDIO = DescriptorModel(load_manifest().default("audio"))
+VISUAL = DescriptorModel(load_manifest().default("visual"))
+WINDOW = round(AUDIO.info.input["window"] * SAMPLE_RATE)
+HOP = AUDIO.info.input["hop"]
+
+
+def noise(seconds, seed=0):
+    rng = np.random.default_rng(seed)
+    return rng.uniform(-0.3, 0.3, round(seconds * SAMPLE_RATE)).astype(np.float32)
+
+
+def audio_track(runs, start=0.0):
+    builder = AudioTrackBuilder(AUDIO)
+    at = start
+    for run in runs:
+        builder.add(Samples(at, run))
+        at += len(run) / SAMPLE_RATE
+    return builder.finish()
+
+
+def test_audio_windows_have_the_right_times():
+    track = audio_track([noise(5)], start=1.5)
+    window = WINDOW / SAMPLE_RATE
+    assert len(track) == int((5 - window) / HOP) + 1
+    assert track.times[0] == pytest.approx([1.5 + window / 2 - HOP / 2, 1.5 + window / 2 + HOP / 2])
+    assert np.diff(track.times[:, 0]) == pytest.approx(HOP)
+
+
+@settings(max_examples=10, deadline=None)
+@given(st.lists(st.integers(1, 40_000), min_size=1, max_size=8))
+def test_audio_track_does_not_depend_on_the_runs(sizes):
+    sound = noise(12)
+    cuts = np.minimum(np.cumsum(sizes), len(sound))
+    runs = [run for run in np.split(sound, cuts) if len(run)]
+    whole, parts = audio_track([sound]), audio_track(runs)
+    assert np.array_equal(whole.times, parts.times)
+    assert np.allclose(whole.vectors, parts.vectors, atol=1e-4)
+
+
+def test_sound_shorter_than_a_window_gives_one_position():
+    assert len(audio_track([noise(0.6)])) == 1
+
+
+def test_no_sound_gives_an_empty_track():
+    assert len(audio_track([])) == 0
+    assert len(audio_track([noise(0.01)])) == 0
+
+
+def test_silence_cannot_testify():
+    track = audio_track([np.zeros(5 * SAMPLE_RATE, np.float32)])
+    assert len(track) > 0
+    assert not track.weight.any()
+
+
+def test_weight_of_windows_is_by_level():
+    levels = np.array([0, 1e-4, 0.1], np.float32)[:, None] * np.ones((3, 100), np.float32)
+    assert window_weight(levels).tolist() == [0, 0, 1]
+
+
+def frames(pictures):
+    for i, picture in enumerate(pictures):
+        yield Frame(i / 2, (i + 1) / 2, i / 2 + 0.25, picture)
+
+
+def visual_track(pictures):
+    builder = VisualTrackBuilder(VISUAL)
+    for frame in frames(pictures):
+        builder.add(frame)
+    return builder.finish()
+
+
+def pictures(n, seed=0):
+    size = int(VISUAL.info.input["height"])
+    return np.random.default_rng(seed).integers(0, 256, (n, size, size, 3), dtype=np.uint8)
+
+
+def test_visual_track_has_one_row_a_frame():
+    track = visual_track(pictures(11))
+    assert len(track) == 11
+    assert track.times[10].tolist() == [5.0, 5.5]
+    assert np.allclose(np.linalg.norm(track.vectors, axis=1), 1, atol=1e-3)
+
+
+def test_a_frame_is_described_alike_alone_and_in_a_batch():
+    batch = pictures(9)
+    together = visual_track(batch)
+    alone = visual_track(batch[8:])
+    assert np.allclose(together.vectors[8], alone.vectors[0], atol=1e-3)
+
+
+@pytest.mark.parametrize("level", [0, 16, 128, 255])
+def test_flat_frames_cannot_testify(level):
+    assert frame_weight(np.full((16, 16, 3), level, np.uint8)) == 0
+
+
+def test_lively_frames_testify():
+    assert frame_weight(pictures(1)[0]) == 1
+
+
+def test_pictures_of_any_size_are_scaled_in_the_graph():
+    small = pictures(1)[0]
+    large = np.repeat(np.repeat(small, 2, axis=0), 2, axis=1)
+    assert VISUAL(small[None])[0] @ VISUAL(large[None])[0] > 0.99
+
+
+def test_model_that_breaks_its_promise_is_named():
+    info = dataclasses.replace(AUDIO.info, dimensions=7)
+    with pytest.raises(ModelError, match="vcd models verify"):
+        DescriptorModel(info)(np.zeros((1, WINDOW), np.float32))
+
+
+def test_input_of_a_wrong_shape_is_a_model_error():
+    with pytest.raises(ModelError, match=AUDIO.info.id):
+        AUDIO(np.zeros((1, 2, 3), np.float32))

@@ -1,0 +1,87 @@
+"""Segments of several passes become one match without repeats."""
+
+import math
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from vcd.detection import Calibration, Detector, merge_segments
+from vcd.detection.merging import overlap
+from vcd.errors import ContractError
+from vcd.records import Segment
+
+
+def segment(start=0.0, length=10.0, ref=0.0, score=0.9, streams=("visual",), speed=1.0):
+    return Segment(start, start + length, ref, ref + length, score, frozenset(streams), speed)
+
+
+def test_same_copy_seen_and_heard_is_one_segment():
+    seen, heard = segment(score=0.8), segment(0.5, score=0.9, ref=0.4, streams=("audio",))
+    (merged,) = merge_segments([seen, heard])
+    assert merged.score == 0.9
+    assert merged.query_start == 0.5
+    assert merged.streams == {"visual", "audio"}
+
+
+def test_sound_moved_against_the_picture_stays_two_segments():
+    assert len(merge_segments([segment(), segment(ref=30, streams=("audio",))])) == 2
+
+
+def test_reversed_copy_is_another_one():
+    assert len(merge_segments([segment(), segment(speed=-1.0)])) == 2
+
+
+@given(st.permutations([segment(i, 10, i % 3, 0.5 + i / 100) for i in range(0, 40, 4)]))
+def test_merging_does_not_depend_on_order(segments):
+    usual = merge_segments([segment(i, 10, i % 3, 0.5 + i / 100) for i in range(0, 40, 4)])
+    assert merge_segments(segments) == usual
+
+
+@given(st.floats(0, 20), st.floats(0.1, 20), st.floats(0, 20), st.floats(0.1, 20))
+def test_overlap_is_symmetric_and_bounded(a, la, b, lb):
+    first, second = segment(a, la, b), segment(b, lb, a)
+    assert 0 <= overlap(first, second) <= 1 + 1e-9
+    assert overlap(first, second) == overlap(second, first)
+
+
+def test_threshold_and_length_decide():
+    passes = {"visual": [segment(0, 2.4), segment(20, 10, score=0.4), segment(50, 10, score=0.6)]}
+    match = Detector(threshold=0.5, min_length=2.5).detect("q", "r", passes)
+    assert [s.query_start for s in match.segments] == [50]
+    assert match.score == 0.6
+    assert Detector(threshold=0.7).detect("q", "r", passes) is None
+    assert Detector().detect("q", "r", {}) is None
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"threshold": 1.5}, "threshold"),
+        ({"threshold": math.nan}, "threshold"),
+        ({"min_length": -1}, "min_length"),
+    ],
+)
+def test_detector_refuses(settings, message):
+    with pytest.raises(ContractError, match=message):
+        Detector(**settings)
+
+
+@given(st.floats(0, 1), st.floats(0, 1), st.floats(0.1, 3), st.floats(-3, 3))
+def test_calibration_keeps_order_and_range(a, b, slope, intercept):
+    calibration = Calibration(slope, intercept)
+    assert 0 <= calibration(a) <= 1
+    if a <= b:
+        assert calibration(a) <= calibration(b)
+
+
+@given(st.floats(1e-6, 1 - 1e-6))
+def test_default_calibration_changes_nothing(p):
+    assert Calibration()(p) == pytest.approx(p)
+
+
+def test_calibration_is_read_from_the_manifest():
+    assert Calibration.from_mapping({}) == Calibration()
+    assert Calibration.from_mapping({"slope": 2, "intercept": -1}) == Calibration(2.0, -1.0)
+    with pytest.raises(ContractError, match="positive slope"):
+        Calibration.from_mapping({"slope": -1})

@@ -1,0 +1,45 @@
+"""Cosine matrices: range, axes, and refusal of what cannot be compared."""
+
+import numpy as np
+import pytest
+from making import make_track, unit_rows
+
+from vcd.errors import DescriptorError
+from vcd.similarity import cosine_matrix, evidence_matrix, prepare
+
+
+def test_matrix_is_query_by_reference():
+    query, reference = make_track(3, seed=1), make_track(5, seed=2)
+    matrix = cosine_matrix(prepare(query), prepare(reference))
+    assert matrix.values.shape == (3, 5)
+    assert matrix.values[2, 4] == pytest.approx(query.vectors[2] @ reference.vectors[4], abs=1e-6)
+
+
+def test_video_with_itself_has_ones_on_the_diagonal():
+    video = prepare(make_track(6).quantised())
+    assert np.allclose(np.diag(cosine_matrix(video, video).values), 1, atol=1e-6)
+
+
+def test_transposing_swaps_the_axes():
+    a, b = prepare(make_track(3, seed=1)), prepare(make_track(5, seed=2))
+    assert np.allclose(cosine_matrix(a, b).values, cosine_matrix(b, a).values.T)
+
+
+@pytest.mark.parametrize("other", [{"model": "other-1"}, {"stream": "audio"}, {"d": 8}])
+def test_other_model_or_stream_is_refused(other):
+    with pytest.raises(DescriptorError, match="cannot be compared"):
+        cosine_matrix(prepare(make_track()), prepare(make_track(**other)))
+
+
+def test_background_is_used_where_there_is_one():
+    rng = np.random.default_rng(0)
+    track = make_track(30, 16)
+    background = unit_rows(rng, 50, 16)
+    with_it = evidence_matrix(prepare(track, background), prepare(track, background))
+    without = evidence_matrix(prepare(track), prepare(track))
+    assert not np.allclose(with_it.excess, without.excess)
+
+
+def test_empty_tracks_give_an_empty_matrix():
+    empty = prepare(make_track(0))
+    assert evidence_matrix(empty, prepare(make_track(4))).values.shape == (0, 4)

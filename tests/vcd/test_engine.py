@@ -1,0 +1,210 @@
+"""The engine on real files: finds what was copied, keeps what it described, survives bad input."""
+
+import shutil
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from making import make_descriptor
+
+import vcd
+from vcd.engine import Engine
+from vcd.errors import ContractError, DescriptorError, MediaError, ModelNotFoundError
+from vcd.library import Library
+from vcd_eval.formats import SegmentTable, read_groundtruth
+from vcd_eval.vsc import segment_ap
+
+
+@pytest.fixture(scope="module")
+def engine(cache_folder):
+    return Engine(cache=cache_folder, threshold=0.0, jobs=2)
+
+
+@pytest.fixture(scope="module")
+def matches(engine, demo):
+    return engine.match(demo.folder / "queries", demo.folder / "refs")
+
+
+def as_table(matches):
+    rows = [(m, s) for m in matches for s in m.segments]
+    return SegmentTable(
+        query_ids=[m.query_id for m, _ in rows],
+        ref_ids=[m.ref_id for m, _ in rows],
+        query_times=np.array([[s.query_start, s.query_end] for _, s in rows]).reshape(-1, 2),
+        ref_times=np.array([[s.ref_start, s.ref_end] for _, s in rows]).reshape(-1, 2),
+        scores=np.array([s.score for _, s in rows]),
+    )
+
+
+def test_demo_is_found(matches, demo):
+    truth = read_groundtruth(demo.groundtruth)
+    assert segment_ap(truth, as_table(matches)).ap > 0.8
+
+
+def test_probable_matches_are_true(matches, demo):
+    truth = read_groundtruth(demo.groundtruth)
+    true_pairs = set(zip(truth.query_ids, truth.ref_ids, strict=True))
+    probable = {(m.query_id, m.ref_id) for m in matches if m.score >= 0.5}
+    assert probable == true_pairs
+
+
+def test_streams_are_named(matches):
+    by_query = {m.query_id: m for m in matches if m.score >= 0.5}
+    assert by_query["other_sound"].segments[0].streams == {"visual"}
+    assert by_query["other_picture"].segments[0].streams == {"audio"}
+    assert by_query["inside_a_longer_video"].segments[0].streams == {"visual", "audio"}
+
+
+def test_score_does_not_depend_on_company_or_order(engine, demo, matches):
+    query = demo.folder / "queries" / "faster.mp4"
+    alone = engine.match(query, demo.folder / "refs" / "mountains.mp4")
+    (expected,) = [m for m in matches if (m.query_id, m.ref_id) == ("faster", "mountains")]
+    assert alone == [expected]
+    backwards = engine.match(query, list(reversed(demo.references)))
+    assert [m for m in backwards if m.ref_id == "mountains"] == [expected]
+
+
+def test_second_description_is_the_first(engine, demo, cache_folder):
+    path = demo.references[0]
+    fresh = Engine().describe(path)
+    kept = Engine(cache=cache_folder).describe(path)
+    assert kept.to_bytes() == fresh.to_bytes()
+
+
+def test_damaged_cache_entry_is_told_and_mended(demo, tmp_path):
+    told = []
+    path = demo.references[0]
+    engine = Engine(cache=tmp_path, streams=["audio"])
+    first = engine.describe(path)
+    (entry,) = tmp_path.rglob("*.vcd")
+    entry.write_bytes(entry.read_bytes()[:100])
+    again = engine.describe(path, on_error=told.append)
+    assert again.to_bytes() == first.to_bytes()
+    assert [type(error) for error in told] == [DescriptorError]
+    assert engine.describe(path, on_error=told.append).to_bytes() == first.to_bytes()
+    assert len(told) == 1
+
+
+def test_unwritable_cache_is_told_once_and_costs_nothing_else(demo, tmp_path):
+    told = []
+    (tmp_path / "cache").write_text("a file, not a folder")
+    engine = Engine(cache=tmp_path / "cache", streams=["audio"])
+    for path in demo.references[:2]:
+        assert len(engine.describe(path, on_error=told.append).tracks["audio"])
+    assert len(told) == 1
+
+
+def test_bad_inputs_do_not_cost_the_rest(engine, demo, tmp_path):
+    folder = tmp_path / "mixed"
+    shutil.copytree(demo.folder / "refs", folder)
+    (folder / "empty.mp4").touch()
+    (folder / "text.mp4").write_text("no video")
+    (folder / "broken.vcd").write_bytes(b"VCDD")
+    told = []
+    query = demo.folder / "queries" / "inside_a_longer_video.mp4"
+    found = engine.match(query, [folder, tmp_path / "gone.mp4"], on_error=told.append)
+    assert found[0].ref_id == "newsroom"
+    assert sorted(error.file.rpartition("/")[2] for error in told) == [
+        "broken.vcd",
+        "empty.mp4",
+        "gone.mp4",
+        "text.mp4",
+    ]
+    assert all(error.remedy for error in told)
+
+
+def test_descriptors_and_libraries_stand_for_files(engine, demo, tmp_path, matches):
+    query = engine.describe(demo.folder / "queries" / "faster.mp4")
+    expected = [m for m in matches if m.query_id == "faster"]
+    references = [engine.describe(path) for path in demo.references]
+    assert engine.match(query, references) == expected
+    with Library(tmp_path / "refs.vcdlib") as library:
+        for reference in references:
+            library.add(reference)
+        assert engine.match(query, library) == expected
+    assert engine.match(query, tmp_path / "refs.vcdlib") == expected
+
+
+def test_file_is_not_compared_with_itself(engine, demo):
+    path = demo.references[0]
+    assert engine.match(path, path) == []
+
+
+def test_copy_of_a_file_is_found_whole(engine, demo, tmp_path):
+    copy = shutil.copy(demo.references[0], tmp_path / "copy.mp4")
+    best = engine.match(copy, demo.references[0])[0]
+    duration = engine.describe(copy).duration
+    assert best.score > 0.9
+    assert best.segments[0].length > 0.85 * duration
+
+
+def test_files_of_one_name_keep_apart(engine, demo, tmp_path):
+    for folder in ("a", "b"):
+        (tmp_path / folder).mkdir()
+        shutil.copy(demo.references[0], tmp_path / folder / "same.mp4")
+    found = engine.match(demo.references[0], tmp_path)
+    assert sorted(m.ref_id for m in found) == ["a/same.mp4", "b/same.mp4"]
+
+
+def test_descriptor_of_another_model_is_refused(engine):
+    told = []
+    engine.match(make_descriptor("q"), make_descriptor("r"), on_error=told.append)
+    assert len(told) == 2
+    assert "made by model made-1" in str(told[0])
+
+
+def test_file_without_a_wanted_stream(demo, tmp_path, engine):
+    from vcd_eval.recording import write_video
+
+    frames = np.random.default_rng(0).integers(0, 255, (10, 64, 64, 3), dtype=np.uint8)
+    path = tmp_path / "mute.mp4"
+    write_video(path, frames, 10)
+    with pytest.raises(MediaError, match="holds no sound"):
+        Engine(streams=["audio"]).describe(path)
+    assert set(engine.describe(path).tracks) == {"visual"}
+
+
+@pytest.mark.parametrize(
+    ("settings", "error"),
+    [
+        ({"streams": ["smell"]}, ContractError),
+        ({"streams": []}, ContractError),
+        ({"threshold": 2}, ContractError),
+        ({"jobs": 0}, ContractError),
+        ({"decoder": "none"}, ContractError),
+        ({"visual": "audio-1"}, ContractError),
+        ({"visual": "nonsense"}, ModelNotFoundError),
+    ],
+)
+def test_wrong_settings_are_refused(settings, error):
+    with pytest.raises(error):
+        Engine(**settings)
+
+
+def test_functions_are_the_engine(demo, cache_folder):
+    described = vcd.describe(demo.references[1], cache=cache_folder)
+    assert described.video_id == demo.references[1].stem
+    found = vcd.match(
+        demo.folder / "queries" / "from_two_references.mp4", demo.references, cache=cache_folder
+    )
+    assert {m.ref_id for m in found} == {"city", "mountains"}
+
+
+def test_user_supplied_localizer_is_used(demo, cache_folder):
+    class Everything:
+        name = "everything"
+
+        def localize(self, matrix):
+            n, m = matrix.values.shape
+            return [vcd.Segment(0, n * 0.5, 0, m * 0.5, 0.7)]
+
+    engine = Engine(cache=cache_folder, localizer=Everything(), streams=["visual"])
+    found = engine.match(demo.queries[0], demo.references)
+    assert [m.score for m in found] == [0.7] * len(demo.references)
+
+
+def test_prepared_videos_can_be_compared_one_by_one(engine, demo):
+    first, second = (engine.prepare(engine.describe(p)) for p in demo.references[:2])
+    renamed = replace(first.descriptor, video_id="again")
+    assert engine.compare(first, engine.prepare(renamed)).score > 0.9
+    assert set(engine.matrices(first, second)) == {"visual", "audio", "fused"}

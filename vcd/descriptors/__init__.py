@@ -1,0 +1,20 @@
+"""Descriptors: frames and waveform in; tracks of unit vectors out, by ONNX models."""
+
+from vcd.descriptors.background import load_background
+from vcd.descriptors.cache import DescriptorCache, default_cache_folder
+from vcd.descriptors.describe import DescribeSettings, describe_file
+from vcd.descriptors.manifest import Manifest, ModelInfo, load_manifest, models_folder
+from vcd.descriptors.runtime import DescriptorModel
+
+__all__ = [
+    "DescribeSettings",
+    "DescriptorCache",
+    "DescriptorModel",
+    "Manifest",
+    "ModelInfo",
+    "default_cache_folder",
+    "describe_file",
+    "load_background",
+    "load_manifest",
+    "models_folder",
+]

@@ -1,0 +1,96 @@
+"""Descriptors kept by the content of the file they describe, so that nothing is described twice."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import platformdirs
+
+from vcd import encoding
+from vcd.errors import MediaError, MediaNotFoundError, OutputError, PathLike
+from vcd.records import VideoDescriptor
+
+__all__ = ["DescriptorCache", "default_cache_folder"]
+
+_FORMAT = 1
+"""Raise it when the same file, models and settings give other descriptors than before."""
+
+
+def default_cache_folder() -> Path:
+    """Return where the cache lies unless told otherwise: the user's cache folder of the system."""
+    return Path(platformdirs.user_cache_dir("vcd-engine"))
+
+
+@dataclass(frozen=True, slots=True)
+class DescriptorCache:
+    """A folder of byte strings, one a (content, models, settings).
+
+    Entries appear whole or not at all, so several processes may share one folder and an
+    interrupted run goes on where it stopped.
+    """
+
+    folder: Path
+
+    def key(self, path: PathLike, settings: Mapping[str, object]) -> str:
+        """Return the name of an entry: a digest of the file's bytes and of the settings.
+
+        Raises
+        ------
+        MediaNotFoundError, MediaError
+            The file cannot be read.
+        """
+        try:
+            if not Path(os.fsdecode(path)).is_file():
+                raise FileNotFoundError(2, "no such file")
+            with open(path, "rb") as file:  # noqa: PTH123 - bytes paths are welcome
+                digest = hashlib.file_digest(file, lambda: hashlib.blake2b(digest_size=20))
+        except FileNotFoundError as error:
+            raise MediaNotFoundError("no such file", file=path, remedy="check the path") from error
+        except OSError as error:
+            raise MediaError(
+                f"cannot be read ({error.strerror or error})",
+                file=path,
+                remedy="check the file and its permissions",
+            ) from error
+        digest.update(json.dumps([_FORMAT, dict(settings)], sort_keys=True).encode())
+        return digest.hexdigest()
+
+    def get(self, key: str, video_id: str) -> VideoDescriptor | None:
+        """Return an entry under another video's name, or None where there is none.
+
+        Raises
+        ------
+        DescriptorError
+            The entry is damaged.
+        """
+        path = self._path(key)
+        if not path.is_file():
+            return None
+        return replace(encoding.load_one(path), video_id=video_id)
+
+    def put(self, key: str, descriptor: VideoDescriptor) -> None:
+        """Keep a descriptor.
+
+        Raises
+        ------
+        OutputError
+            The folder cannot be written.
+        """
+        path = self._path(key)
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise OutputError(
+                f"the cache folder cannot be made ({error.strerror or error})",
+                file=path.parent,
+                remedy="choose another one with --cache, or none with --no-cache",
+            ) from error
+        encoding.write_whole(path, encoding.to_bytes(descriptor))
+
+    def _path(self, key: str) -> Path:
+        return self.folder / key[:2] / f"{key}{encoding.SUFFIX}"

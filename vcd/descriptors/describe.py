@@ -1,0 +1,94 @@
+"""A file in, its descriptor out: one pass over the media, both tracks at once."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from vcd.descriptors.audio import AudioTrackBuilder
+from vcd.descriptors.runtime import DescriptorModel
+from vcd.descriptors.visual import VisualTrackBuilder
+from vcd.errors import MediaError, PathLike
+from vcd.media.decoder import Decoder, Frame, Limits, Sampling
+from vcd.records import VideoDescriptor
+
+__all__ = ["DescribeSettings", "describe_file"]
+
+
+@dataclass(frozen=True, slots=True)
+class DescribeSettings:
+    """What makes two descriptions of one file the same.
+
+    `rate` is in frames a second; `exact` decodes every frame (see `vcd.media.Sampling`).
+    """
+
+    rate: float = 2.0
+    exact: bool = False
+
+
+def describe_file(
+    path: PathLike,
+    *,
+    video_id: str,
+    visual: DescriptorModel | None,
+    audio: DescriptorModel | None,
+    decoder: Decoder,
+    settings: DescribeSettings,
+    limits: Limits,
+) -> VideoDescriptor:
+    """Describe one file.
+
+    Parameters
+    ----------
+    path : path-like
+    video_id : str
+        Name under which results mention the video.
+    visual, audio : DescriptorModel or None
+        None leaves the stream out.
+
+    Returns
+    -------
+    VideoDescriptor
+        With a track for each wanted stream that the file has; vectors are int8.
+
+    Raises
+    ------
+    MediaError
+        The file cannot be read, or nothing in it can be described.
+    ModelError
+        A model cannot be used.
+    """
+    size = None
+    if visual is not None:
+        size = (int(visual.info.input["width"]), int(visual.info.input["height"]))
+    sampling = Sampling(
+        rate=settings.rate,
+        size=size,
+        picture=visual is not None,
+        sound=audio is not None,
+        exact=settings.exact,
+    )
+    recording = decoder.read(path, sampling, limits=limits)
+    seen = VisualTrackBuilder(visual) if visual and recording.info.has_picture else None
+    heard = AudioTrackBuilder(audio) if audio and recording.info.has_sound else None
+    for part in recording:
+        if isinstance(part, Frame):
+            if seen is not None:
+                seen.add(part)
+        elif heard is not None:
+            heard.add(part)
+    tracks = [builder.finish().quantised() for builder in (seen, heard) if builder is not None]
+    if not any(len(track) for track in tracks):
+        wanted = " or ".join(
+            name for name, model in (("picture", visual), ("sound", audio)) if model is not None
+        )
+        raise MediaError(
+            f"holds no {wanted} that can be decoded",
+            file=path,
+            remedy="play it to see whether it is whole, or choose other --streams",
+        )
+    return VideoDescriptor(
+        video_id=video_id,
+        duration=recording.duration,
+        tracks={track.key: track for track in tracks},
+        health=recording.health,
+    )

@@ -1,0 +1,209 @@
+"""The models vcd knows: `models.json` as frozen records, and where the files are found."""
+
+from __future__ import annotations
+
+import hashlib
+import importlib.resources
+import importlib.util
+import json
+import os
+import re
+from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any
+
+from vcd.errors import ModelChecksumError, ModelError, ModelNotFoundError, PathLike
+from vcd.records import STREAMS, Stream
+
+__all__ = ["Manifest", "ModelInfo", "load_manifest", "models_folder"]
+
+FILE_NAME = "models.json"
+ENVIRONMENT = "VCD_MODELS"
+
+
+@dataclass(frozen=True, slots=True)
+class ModelInfo:
+    """One entry of the manifest.
+
+    Parameters
+    ----------
+    id : str
+        ``<name>-<version>``; descriptors of different ids are never compared.
+    file : str
+        Path of the ONNX file below the models folder, or inside `package`.
+    sha256, licence : str
+    bytes : int
+    stream : {"visual", "audio"}
+    dimensions : int
+        Length of a descriptor.
+    opset : int
+    input : mapping
+        visual: `height`, `width` in pixels. audio: `sample_rate` in Hz, `window` and `hop` in
+        seconds.
+    package : str
+        Python package that brings the file; "" for our own models folder.
+    install : str
+        How to get the package.
+    background : str
+        Path of the background descriptors below the models folder; "" where there are none.
+    calibration : mapping
+        What turns this model's confidence into a probability; see `vcd.detection`.
+    """
+
+    id: str
+    file: str
+    sha256: str
+    bytes: int
+    stream: Stream
+    dimensions: int
+    opset: int
+    licence: str
+    input: Mapping[str, float]
+    folder: Path
+    package: str = ""
+    install: str = ""
+    background: str = ""
+    calibration: Mapping[str, Any] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        if not re.fullmatch(r"[a-z0-9_]+-[0-9]+", self.id):
+            raise ModelError(f"model id {self.id!r} is not of the form <name>-<version>")
+        if self.stream not in STREAMS:
+            raise ModelError(f"model {self.id}: stream {self.stream!r} is not one of {STREAMS}")
+        object.__setattr__(self, "input", MappingProxyType(dict(self.input)))
+        object.__setattr__(self, "calibration", MappingProxyType(dict(self.calibration)))
+
+    @property
+    def path(self) -> Path:
+        """Where the ONNX file lies.
+
+        Raises
+        ------
+        ModelNotFoundError
+            The package that brings it is not installed, or the file is not there.
+        """
+        folder = self.folder
+        if self.package:
+            spec = importlib.util.find_spec(self.package)
+            if spec is None or not spec.submodule_search_locations:
+                raise ModelNotFoundError(
+                    f"model {self.id} comes with the package {self.package}, which is missing",
+                    remedy=self.install,
+                )
+            folder = Path(next(iter(spec.submodule_search_locations)))
+        path = folder / self.file
+        if not path.is_file():
+            raise ModelNotFoundError(
+                f"the file of model {self.id} is missing",
+                file=path,
+                remedy="install vcd-engine again, or name another models folder with "
+                f"{ENVIRONMENT}",
+            )
+        return path
+
+    def verify(self) -> Path:
+        """Return the path after checking the file's sha256.
+
+        Raises
+        ------
+        ModelNotFoundError, ModelChecksumError
+        """
+        path = self.path
+        try:
+            with path.open("rb") as file:
+                found = hashlib.file_digest(file, "sha256").hexdigest()
+        except OSError as error:
+            raise ModelError(f"cannot be read ({error.strerror})", file=path) from error
+        if found != self.sha256:
+            raise ModelChecksumError(
+                f"is not the file of model {self.id}: sha256 {found[:12]}..., "
+                f"expected {self.sha256[:12]}...",
+                file=path,
+                remedy="install vcd-engine again" if not self.package else self.install,
+            )
+        return path
+
+
+@dataclass(frozen=True, slots=True)
+class Manifest:
+    """All models of one folder, and which of them is the default of its stream."""
+
+    folder: Path
+    models: tuple[ModelInfo, ...]
+    defaults: Mapping[Stream, str]
+
+    def get(self, name: str) -> ModelInfo:
+        """Return a model by id (``visual-1``) or by name alone (``visual``: newest version).
+
+        Raises
+        ------
+        ModelNotFoundError
+            There is no such model; the message lists those there are.
+        """
+        named = [m for m in self.models if name in (m.id, m.id.rpartition("-")[0])]
+        if not named:
+            known = ", ".join(m.id for m in self.models) or "none"
+            raise ModelNotFoundError(f"there is no model {name!r}", remedy=f"known models: {known}")
+        return max(named, key=lambda m: int(m.id.rpartition("-")[2]))
+
+    def default(self, stream: Stream) -> ModelInfo:
+        """Return the default model of a stream."""
+        if stream not in self.defaults:
+            raise ModelNotFoundError(
+                f"there is no default {stream} model", file=self.folder / FILE_NAME
+            )
+        return self.get(self.defaults[stream])
+
+
+def models_folder(folder: PathLike | None = None) -> Path:
+    """Return the folder of `models.json`.
+
+    In order: the argument, the environment variable ``VCD_MODELS``, the installed package
+    `vcd_models`, the folder ``onnx/`` of a checkout.
+
+    Raises
+    ------
+    ModelNotFoundError
+        None of these holds a manifest.
+    """
+    chosen = folder or os.environ.get(ENVIRONMENT)
+    if chosen:
+        candidates = [Path(os.fsdecode(chosen))]
+    else:
+        candidates = [Path(__file__).resolve().parents[2] / "onnx"]
+        # Neither error is rare: a checkout has no such package, an editable install no such folder.
+        with suppress(ModuleNotFoundError, NotADirectoryError):
+            candidates.insert(0, Path(str(importlib.resources.files("vcd_models"))))
+    for candidate in candidates:
+        if (candidate / FILE_NAME).is_file():
+            return candidate
+    raise ModelNotFoundError(
+        f"there is no {FILE_NAME}",
+        file=candidates[0],
+        remedy=f"install vcd-engine again, or set {ENVIRONMENT} to a models folder",
+    )
+
+
+def load_manifest(folder: PathLike | None = None) -> Manifest:
+    """Read `models.json`.
+
+    Raises
+    ------
+    ModelNotFoundError
+        There is none.
+    ModelError
+        It is not valid.
+    """
+    root = models_folder(folder)
+    path = root / FILE_NAME
+    try:
+        data = json.loads(path.read_text("utf-8"))
+        models = tuple(ModelInfo(**entry, folder=root) for entry in data["models"])
+        return Manifest(folder=root, models=models, defaults=dict(data["defaults"]))
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        raise ModelError(
+            f"is not a valid model manifest ({error})", file=path, remedy="see onnx/README.md"
+        ) from error

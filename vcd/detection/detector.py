@@ -1,0 +1,67 @@
+"""Segments of every pass in; the match of the pair out, or none."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+
+from vcd.detection.calibration import Calibration
+from vcd.detection.merging import merge_segments
+from vcd.errors import ContractError
+from vcd.records import Match, Segment
+
+__all__ = ["Detector"]
+
+
+@dataclass(frozen=True, slots=True)
+class Detector:
+    """Decides which segments are copies.
+
+    Parameters
+    ----------
+    threshold : float
+        Smallest probability that is reported, in [0, 1].
+    min_length : float
+        Seconds; a segment whose shorter side is below is not reported. What counts as a copy (a
+        three-second intro that many videos share?) is a policy, no probability.
+    calibrations : mapping of str to Calibration
+        By the stream of the pass: "visual", "audio", "fused". One that is missing changes nothing.
+    """
+
+    threshold: float = 0.5
+    min_length: float = 2.5
+    calibrations: Mapping[str, Calibration] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.threshold <= 1:
+            raise ContractError(f"threshold must lie in [0, 1], got {self.threshold}")
+        if not self.min_length >= 0:
+            raise ContractError(f"min_length must not be negative, got {self.min_length}")
+
+    def detect(
+        self, query_id: str, ref_id: str, passes: Mapping[str, Sequence[Segment]]
+    ) -> Match | None:
+        """Return the match of a pair, its score that of its best segment.
+
+        Parameters
+        ----------
+        passes : mapping of str to sequence of Segment
+            What the localizer found, by stream ("visual", "audio", "fused"); scores are its own
+            confidences.
+        """
+        found = []
+        for stream, segments in passes.items():
+            calibration = self.calibrations.get(stream, Calibration())
+            found += [
+                replace(segment, score=calibration(segment.score))
+                for segment in segments
+                if _shorter_side(segment) >= self.min_length
+            ]
+        kept = [s for s in merge_segments(found) if s.score >= self.threshold]
+        if not kept:
+            return None
+        return Match(query_id, ref_id, max(s.score for s in kept), tuple(kept))
+
+
+def _shorter_side(segment: Segment) -> float:
+    return min(segment.length, segment.ref_end - segment.ref_start)

@@ -1,0 +1,451 @@
+"""The walk from files to matches as one object: the only place that knows every room."""
+
+from __future__ import annotations
+
+import logging
+import os
+import threading
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, TypeVar
+
+from vcd.descriptors import (
+    DescribeSettings,
+    DescriptorCache,
+    DescriptorModel,
+    ModelInfo,
+    describe_file,
+    load_background,
+    load_manifest,
+)
+from vcd.detection import Calibration, Detector
+from vcd.errors import (
+    ContractError,
+    DescriptorError,
+    OutputError,
+    PathLike,
+    VcdError,
+    display_name,
+)
+from vcd.localization import LineLocalizer, Localizer
+from vcd.media import Decoder, Limits, get_decoder
+from vcd.records import (
+    STREAMS,
+    Match,
+    Segment,
+    SimilarityMatrix,
+    Stream,
+    VideoDescriptor,
+)
+from vcd.similarity import PreparedTrack, evidence_matrix, fuse, prepare
+from vcd.sources import Given, Source, resolve
+
+__all__ = ["Engine", "Finding", "PreparedVideo", "describe", "match"]
+
+logger = logging.getLogger("vcd")
+
+OnError = Callable[[VcdError], None]
+OnDone = Callable[[Source], None]
+_Result = TypeVar("_Result")
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class PreparedVideo:
+    """A descriptor with what every comparison of it needs, worked out once."""
+
+    descriptor: VideoDescriptor
+    tracks: Mapping[Stream, PreparedTrack]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Finding:
+    """What came of one query: its matches, the most probable first."""
+
+    source: Source
+    query: PreparedVideo
+    matches: tuple[Match, ...]
+
+
+class Engine:
+    """Settings, models and limits; describes videos and matches them. Safe to share by threads.
+
+    Parameters
+    ----------
+    models : path-like, optional
+        Another models folder than the one that comes with vcd.
+    visual, audio : str, optional
+        Ids or names of models; the manifest's defaults where left out.
+    streams : collection of {"visual", "audio"}
+        Which streams to describe and compare.
+    rate : float
+        Frames a second that are described.
+    exact : bool
+        Decode every frame instead of skipping those that no sample needs.
+    threshold : float
+        Smallest probability of a match that is reported, in [0, 1].
+    min_length : float
+        Shortest segment that is reported, in seconds.
+    cache : path-like, optional
+        Folder in which descriptors are kept by content; None keeps none.
+    decoder : str or Decoder
+        "pyav", "decord", or an object of your own.
+    localizer : Localizer, optional
+        `LineLocalizer` where left out.
+    limits : Limits, optional
+    jobs : int
+        Files described side by side.
+
+    Examples
+    --------
+    >>> engine = Engine(threshold=0.8)                               # doctest: +SKIP
+    >>> for match in engine.match("query.mp4", "refs/"):             # doctest: +SKIP
+    ...     print(match.ref_id, match.score, match.segments)
+    """
+
+    def __init__(
+        self,
+        *,
+        models: PathLike | None = None,
+        visual: str | None = None,
+        audio: str | None = None,
+        streams: Iterable[Stream] = STREAMS,
+        rate: float = 2.0,
+        exact: bool = False,
+        threshold: float = 0.5,
+        min_length: float = 2.5,
+        cache: PathLike | None = None,
+        decoder: str | Decoder = "pyav",
+        localizer: Localizer | None = None,
+        limits: Limits | None = None,
+        jobs: int = 1,
+    ) -> None:
+        self.streams: tuple[Stream, ...] = tuple(s for s in STREAMS if s in set(streams))
+        if not self.streams or not set(streams) <= set(STREAMS):
+            raise ContractError(f"streams must be some of {STREAMS}, got {tuple(streams)}")
+        if jobs < 1:
+            raise ContractError(f"jobs must be at least 1, got {jobs}")
+        manifest = load_manifest(models)
+        named: dict[Stream, str | None] = {"visual": visual, "audio": audio}
+        self.models: dict[Stream, ModelInfo] = {}
+        for stream in self.streams:
+            name = named[stream]
+            info = manifest.get(name) if name else manifest.default(stream)
+            if info.stream != stream:
+                raise ContractError(f"model {info.id} describes {info.stream}, not {stream}")
+            self.models[stream] = info
+        self.settings = DescribeSettings(rate=rate, exact=exact)
+        self.localizer: Localizer = localizer or LineLocalizer()
+        self.limits = limits or Limits()
+        self.jobs = jobs
+        self.cache = None if cache is None else DescriptorCache(Path(os.fsdecode(cache)))
+        self._sessions = {stream: DescriptorModel(info) for stream, info in self.models.items()}
+        self._decoder: Decoder = get_decoder(decoder) if isinstance(decoder, str) else decoder
+        self._cache_broken = threading.Event()
+        self.detector = Detector(
+            threshold=threshold, min_length=min_length, calibrations=self._calibrations()
+        )
+
+    # Describing ---------------------------------------------------------------------------------
+
+    def describe(
+        self, path: PathLike, *, video_id: str | None = None, on_error: OnError | None = None
+    ) -> VideoDescriptor:
+        """Describe one file, or take its descriptor from the cache.
+
+        Parameters
+        ----------
+        path : path-like
+        video_id : str, optional
+            The file name without its ending where left out.
+        on_error : callable, optional
+            Told of what went wrong beside the file itself (a damaged or unwritable cache); logged
+            where left out.
+
+        Raises
+        ------
+        MediaError, ModelError
+        """
+        tell = on_error or _log
+        name = video_id or display_name(Path(os.fsdecode(path)).stem)
+        key = None
+        if self.cache is not None:
+            key = self.cache.key(path, self._cache_settings())
+            try:
+                kept = self.cache.get(key, name)
+                if kept is not None:
+                    return kept
+            except DescriptorError as error:
+                tell(error)
+        descriptor = describe_file(
+            path,
+            video_id=name,
+            visual=self._sessions.get("visual"),
+            audio=self._sessions.get("audio"),
+            decoder=self._decoder,
+            settings=self.settings,
+            limits=self.limits,
+        )
+        if self.cache is not None and key is not None and not self._cache_broken.is_set():
+            try:
+                self.cache.put(key, descriptor)
+            except OutputError as error:
+                self._cache_broken.set()
+                tell(error)
+        return descriptor
+
+    def describe_all(
+        self,
+        sources: Sequence[Source],
+        *,
+        on_error: OnError | None = None,
+        on_done: OnDone | None = None,
+    ) -> Iterator[tuple[Source, VideoDescriptor]]:
+        """Describe many videos, `jobs` at a time, and yield them in the order given.
+
+        Inputs that fail are told to `on_error` and left out; `on_done` is called after each input
+        whatever came of it.
+        """
+        tell = on_error or _log
+        return self._each(lambda source: self._described(source, tell), sources, tell, on_done)
+
+    # Comparing ----------------------------------------------------------------------------------
+
+    def prepare(self, descriptor: VideoDescriptor) -> PreparedVideo:
+        """Return a descriptor ready for comparison."""
+        tracks = {
+            stream: prepare(track, load_background(self.models[stream]))
+            for stream in self.streams
+            if (track := descriptor.tracks.get(stream)) is not None and len(track)
+        }
+        return PreparedVideo(descriptor, tracks)
+
+    def matrices(
+        self, query: PreparedVideo, reference: PreparedVideo
+    ) -> dict[str, SimilarityMatrix]:
+        """Return the normalised matrices of a pair by stream; "fused" where there are both."""
+        found: dict[str, SimilarityMatrix] = {
+            stream: evidence_matrix(query.tracks[stream], reference.tracks[stream])
+            for stream in self.streams
+            if stream in query.tracks and stream in reference.tracks
+        }
+        if len(found) == len(STREAMS):
+            found["fused"] = fuse(found["visual"], found["audio"])
+        return found
+
+    def compare(self, query: PreparedVideo, reference: PreparedVideo) -> Match | None:
+        """Return the match of a pair, or None; it depends on nothing but the two videos."""
+        passes: dict[str, list[Segment]] = {
+            stream: self.localizer.localize(matrix)
+            for stream, matrix in self.matrices(query, reference).items()
+        }
+        return self.detector.detect(
+            query.descriptor.video_id, reference.descriptor.video_id, passes
+        )
+
+    def search(
+        self,
+        queries: Sequence[Source],
+        references: Sequence[tuple[Source, PreparedVideo]],
+        *,
+        on_error: OnError | None = None,
+        on_done: OnDone | None = None,
+    ) -> Iterator[Finding]:
+        """Describe many queries and look for each in all references, `jobs` at a time.
+
+        A file is not compared with itself. Queries come in the order given.
+        """
+        tell = on_error or _log
+
+        def work(source: Source) -> Finding:
+            query = self.prepare(self._described(source, tell))
+            others = (video for other, video in references if not _same_file(source, other))
+            found = [m for reference in others if (m := self.compare(query, reference))]
+            found.sort(key=lambda m: (-m.score, m.ref_id))
+            return Finding(source, query, tuple(found))
+
+        for _, finding in self._each(work, queries, tell, on_done):
+            yield finding
+
+    def match(
+        self,
+        queries: Given | Iterable[Given],
+        references: Given | Iterable[Given],
+        *,
+        on_error: OnError | None = None,
+    ) -> list[Match]:
+        """Find which parts of which references appear in which queries.
+
+        Parameters
+        ----------
+        queries, references : path, folder, descriptor, library, or iterable of these
+        on_error : callable, optional
+            Told of every input that cannot be used; the rest goes on. Logged where left out.
+
+        Returns
+        -------
+        list of Match
+            In the order of the queries, the most probable of each first.
+        """
+        tell = on_error or _log
+        described = [
+            (source, self.prepare(descriptor))
+            for source, descriptor in self.describe_all(resolve(references, tell), on_error=tell)
+        ]
+        findings = self.search(resolve(queries, tell), described, on_error=tell)
+        return [found for finding in findings for found in finding.matches]
+
+    # Inside -------------------------------------------------------------------------------------
+
+    def _described(self, source: Source, tell: OnError) -> VideoDescriptor:
+        if source.descriptor is not None:
+            return replace(self._usable(source.descriptor), video_id=source.video_id)
+        if source.path is None:
+            raise ContractError(f"{source.name} has neither a file nor a descriptor")
+        return self.describe(source.path, video_id=source.video_id, on_error=tell)
+
+    def _each(
+        self,
+        work: Callable[[Source], _Result],
+        sources: Sequence[Source],
+        tell: OnError,
+        on_done: OnDone | None,
+    ) -> Iterator[tuple[Source, _Result]]:
+        """Do the work for each source, `jobs` at a time, and leave out those that fail."""
+
+        def guarded(source: Source) -> _Result | VcdError:
+            try:
+                return work(source)
+            except VcdError as error:
+                return error
+
+        for source, outcome in _in_order(guarded, sources, self.jobs):
+            if isinstance(outcome, VcdError):
+                tell(outcome)
+            if on_done is not None:
+                on_done(source)
+            if not isinstance(outcome, VcdError):
+                yield source, outcome
+
+    def _cache_settings(self) -> dict[str, object]:
+        return {
+            "models": {stream: info.id for stream, info in self.models.items()},
+            "checksums": {stream: info.sha256 for stream, info in self.models.items()},
+            "decoder": self._decoder.name,
+            "rate": self.settings.rate,
+            "exact": self.settings.exact,
+        }
+
+    def _calibrations(self) -> dict[str, Calibration]:
+        """Return the calibration of each pass; the fused pass takes the mean of its streams'."""
+        found = {
+            str(stream): Calibration.from_mapping(info.calibration)
+            for stream, info in self.models.items()
+        }
+        if len(found) == len(STREAMS):
+            found["fused"] = Calibration(
+                slope=sum(c.slope for c in found.values()) / len(STREAMS),
+                intercept=sum(c.intercept for c in found.values()) / len(STREAMS),
+            )
+        return found
+
+    def _usable(self, descriptor: VideoDescriptor) -> VideoDescriptor:
+        """Return the descriptor, after checking that it was made by this engine's models."""
+        for stream, info in self.models.items():
+            track = descriptor.tracks.get(stream)
+            if track is not None and track.model != info.id:
+                raise DescriptorError(
+                    f"its {stream} track was made by model {track.model}, not by {info.id}",
+                    file=descriptor.video_id,
+                    remedy="describe the video again, or choose the model with --model",
+                )
+        if not any(len(descriptor.tracks.get(s, ())) for s in self.streams):
+            raise DescriptorError(
+                f"holds no {' or '.join(self.streams)} track",
+                file=descriptor.video_id,
+                remedy="describe the video again with these streams",
+            )
+        return descriptor
+
+
+def _in_order(
+    work: Callable[[Source], _Result], items: Sequence[Source], jobs: int
+) -> Iterator[tuple[Source, _Result]]:
+    """Yield each item with the result of its work, in order, `jobs` at a time.
+
+    At most two results a job are worked out ahead of the reader, so memory stays bounded. Work not
+    yet begun is dropped when the reader stops.
+    """
+    pool = ThreadPoolExecutor(max_workers=jobs, thread_name_prefix="vcd")
+    waiting: deque[tuple[Source, Future[_Result]]] = deque()
+    try:
+        for item in items:
+            waiting.append((item, pool.submit(work, item)))
+            if len(waiting) >= 2 * jobs:
+                first, future = waiting.popleft()
+                yield first, future.result()
+        while waiting:
+            first, future = waiting.popleft()
+            yield first, future.result()
+    finally:
+        pool.shutdown(wait=False, cancel_futures=True)
+
+
+def _same_file(first: Source, second: Source) -> bool:
+    if first.path is None or second.path is None:
+        return False
+    try:
+        return first.path.samefile(second.path)
+    except OSError:
+        return False
+
+
+def _log(error: VcdError) -> None:
+    logger.warning("%s", error)
+
+
+def describe(path: PathLike, **settings: Any) -> VideoDescriptor:
+    """Describe one file: `Engine(**settings).describe(path)`.
+
+    Raises
+    ------
+    MediaError, ModelError
+
+    Examples
+    --------
+    >>> import vcd
+    >>> vcd.describe("video.mp4").tracks["visual"].vectors.shape      # doctest: +SKIP
+    (120, 1280)
+    """
+    return Engine(**settings).describe(path)
+
+
+def match(
+    query: Given | Iterable[Given],
+    references: Given | Iterable[Given],
+    *,
+    on_error: OnError | None = None,
+    **settings: Any,
+) -> list[Match]:
+    """Find which parts of which references appear in a query (or in several).
+
+    Same as ``Engine(**settings).match(query, references, on_error=on_error)``.
+
+    Parameters
+    ----------
+    query, references : path, folder, descriptor, library, or iterable of these
+    on_error : callable, optional
+        Told of every input that cannot be used; logged where left out.
+    **settings
+        Of `Engine`: streams, rate, threshold, min_length, cache, jobs, ...
+
+    Examples
+    --------
+    >>> import vcd
+    >>> best = vcd.match("query.mp4", "refs/")[0]                     # doctest: +SKIP
+    >>> best.ref_id, best.score                                       # doctest: +SKIP
+    ('holiday', 0.98)
+    """
+    return Engine(**settings).match(query, references, on_error=on_error)

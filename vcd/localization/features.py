@@ -1,0 +1,128 @@
+"""What tells a copy from a chance line: a few numbers that compare across matrices and rates.
+
+All similarities are in units of excess, all lengths in seconds, and counts of positions are those
+of at most two a second, so that neither the descriptor model nor the sampling rate shows through.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import astuple, dataclass, fields
+
+import numpy as np
+import numpy.typing as npt
+
+from vcd.localization.board import Board
+from vcd.localization.lines import Integers, Line, Reals
+from vcd.records import FloatArray
+
+__all__ = ["FEATURES", "Features", "measure"]
+
+_FLOOR, _CEILING = -1.0, 1.5
+_GAIN = 2.0  # evidence of a segment per excess
+_LEAST_EVIDENCE, _LEAST_SECONDS, _MOST_SECONDS = 0.3, 0.3, 6.0
+_NEIGHBOURS = 2  # positions to either side that belong to the line, at up to two a second
+_DENSE_RATE = 2.0  # positions a second above which neighbours repeat each other
+_MOST_ROWS = 400
+
+
+@dataclass(frozen=True, slots=True)
+class Features:
+    """Numbers of one segment, from which its probability is computed.
+
+    Attributes
+    ----------
+    contrast : float
+        Mean excess on the line minus that on the mirrored line of the same box: a block of
+        resemblance has none.
+    evidence : float
+        Natural logarithm of the bounded evidence gathered.
+    best_in_row : float
+        Share of positions whose best reference position lies on the line.
+    distinct : float
+        `best_in_row` times `evidence` (where that is positive): evidence that could not as well lie
+        elsewhere in the row.
+    seconds : float
+        Natural logarithm of the shorter side, up to 6 s: being longer is no merit of its own.
+    speed : float
+        Absolute natural logarithm of the speed.
+    spread : float
+        Standard deviation of the excess along the line.
+    overlap : float
+        Share of the query's part that stronger segments of the matrix cover already.
+    """
+
+    contrast: float
+    evidence: float
+    best_in_row: float
+    distinct: float
+    seconds: float
+    speed: float
+    spread: float
+    overlap: float
+
+    def array(self) -> npt.NDArray[np.float64]:
+        """Return the numbers in the order of `FEATURES`."""
+        return np.array(astuple(self), np.float64)
+
+
+FEATURES = tuple(field.name for field in fields(Features))
+
+
+def measure(
+    board: Board, line: Line, stronger: Sequence[Line], query_rate: float, ref_rate: float
+) -> Features | None:
+    """Measure a segment; None where no position of it says anything.
+
+    Parameters
+    ----------
+    board : Board
+    line : Line
+    stronger : sequence of Line
+        The segments accepted before.
+    query_rate, ref_rate : float
+        Positions per second.
+    """
+    rows = line.rows[:: 1 + (line.last - line.first) // _MOST_ROWS]
+    columns = line.at(rows)
+    mirrored = columns[::-1]
+    speaking = ~board.silent(rows, columns)
+    if not speaking.any():
+        return None
+    rows, columns, mirrored = rows[speaking], columns[speaking], mirrored[speaking]
+    ridge = board.ridge(rows, columns)
+    speed = abs(line.slope) * query_rate / ref_rate
+    seconds = (line.last - line.first + 1) / query_rate
+    bounded = float(np.clip(_GAIN * ridge, _FLOOR, _CEILING).mean())
+    looks = min(query_rate, _DENSE_RATE) * seconds * float(speaking.mean())
+    evidence = float(np.log(max(bounded * looks * min(1.0, abs(line.slope)), _LEAST_EVIDENCE)))
+    best_in_row = _best_in_row(board, rows, columns, ridge, ref_rate)
+    shorter = min(max(seconds * min(1.0, speed), _LEAST_SECONDS), _MOST_SECONDS)
+    return Features(
+        contrast=float((ridge - board.ridge(rows, mirrored, original=True)).mean()),
+        evidence=evidence,
+        best_in_row=best_in_row,
+        distinct=best_in_row * max(evidence, 0.0),
+        seconds=float(np.log(shorter)),
+        speed=float(abs(np.log(speed))),
+        spread=float(ridge.std()),
+        overlap=_overlap(line, stronger),
+    )
+
+
+def _best_in_row(
+    board: Board, rows: Integers, columns: Reals, ridge: FloatArray, ref_rate: float
+) -> float:
+    """Return the share of rows in which no cell away from the line is higher."""
+    near = max(_NEIGHBOURS, round(_NEIGHBOURS * ref_rate / _DENSE_RATE))
+    cells = board.original[rows]
+    distance = np.abs(np.arange(cells.shape[1])[None, :] - board.nearest(columns)[:, None])
+    others = np.max(cells, axis=1, where=distance > near, initial=-np.inf)
+    return float((ridge > others).mean())
+
+
+def _overlap(line: Line, stronger: Sequence[Line]) -> float:
+    covered = np.zeros(line.last - line.first + 1, np.bool_)
+    for other in stronger:
+        covered[max(other.first - line.first, 0) : max(other.last - line.first + 1, 0)] = True
+    return float(covered.mean())

@@ -1,0 +1,1 @@
+"""Training: makes and exports the models that lie in onnx/ (extra `train`; the only torch here)."""

@@ -1,0 +1,217 @@
+"""A torch module becomes a file of the models folder: ONNX, metadata, Triton layout, manifest."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import json
+import warnings
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from onnx import ModelProto, TensorProto, checker, helper, load_model_from_string, numpy_helper
+from torch import nn
+
+from vcd.descriptors.manifest import FILE_NAME, load_manifest
+from vcd.descriptors.runtime import DescriptorModel
+from vcd.encoding import write_whole
+from vcd.records import Stream
+
+__all__ = ["describe_background", "export_model"]
+
+OPSET = 18
+IR_VERSION = 8
+SCHEMA = "vcd-descriptor-1"
+_HALF_FROM = 4096
+"""Weights of at least this many numbers are stored as float16 and widened when loaded."""
+
+
+def export_model(
+    module: nn.Module,
+    example: torch.Tensor,
+    folder: Path,
+    *,
+    name: str,
+    version: int,
+    stream: Stream,
+    inputs: Mapping[str, float],
+    licence: str,
+) -> str:
+    """Write ``<folder>/<name>/<version>/model.onnx`` and enter it in ``models.json``.
+
+    Parameters
+    ----------
+    module : torch.nn.Module
+        From a batch to unit vectors. Pictures arrive as float32 (b, 3, height, width), grey
+        levels 0 to 255, at the model's size: the way there from uint8 (b, h, w, 3) of any size is
+        put before it in the graph.
+    example : torch.Tensor
+        One batch, for tracing.
+    inputs : mapping
+        The manifest's `input`.
+
+    Returns
+    -------
+    str
+        The id of the model.
+    """
+    input_name, axes = (
+        ("pictures", {0: "batch"}) if stream == "visual" else ("samples", {0: "batch", 1: "time"})
+    )
+    buffer = io.BytesIO()
+    with warnings.catch_warnings(), torch.inference_mode():
+        warnings.simplefilter("ignore")
+        dimensions = int(module(example).shape[1])
+        torch.onnx.export(
+            module,
+            (example,),
+            buffer,
+            input_names=[input_name],
+            output_names=["descriptor"],
+            dynamic_axes={input_name: axes, "descriptor": {0: "batch"}},
+            opset_version=OPSET,
+            dynamo=False,
+        )
+    model = load_model_from_string(buffer.getvalue())
+    model.ir_version = IR_VERSION
+    _store_half(model)
+    if stream == "visual":
+        _prepend_scaling(model, int(inputs["height"]), int(inputs["width"]))
+    for key, value in {
+        "schema": SCHEMA,
+        "name": f"{name}-{version}",
+        "dimensions": str(dimensions),
+        "licence": licence,
+        **{key: f"{value:g}" for key, value in inputs.items()},
+    }.items():
+        entry = model.metadata_props.add()
+        entry.key, entry.value = key, value
+    checker.check_model(model)
+
+    path = folder / name / str(version) / "model.onnx"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    data = model.SerializeToString()
+    write_whole(path, data)
+    entry_of_manifest: dict[str, Any] = {
+        "id": f"{name}-{version}",
+        "file": path.relative_to(folder).as_posix(),
+        "sha256": hashlib.sha256(data).hexdigest(),
+        "bytes": len(data),
+        "stream": stream,
+        "dimensions": dimensions,
+        "opset": OPSET,
+        "licence": licence,
+        "input": dict(inputs),
+    }
+    _enter(folder / FILE_NAME, entry_of_manifest)
+    write_whole(folder / name / "config.pbtxt", _triton_config(name, stream, dimensions).encode())
+    return f"{name}-{version}"
+
+
+def describe_background(
+    folder: Path, model_id: str, batches: Iterable[npt.NDArray[Any]]
+) -> npt.NDArray[np.float32]:
+    """Describe unrelated material with an exported model and keep it as the model's background.
+
+    Parameters
+    ----------
+    batches : iterable of ndarray
+        What the model takes; see `vcd.descriptors.DescriptorModel`.
+
+    Returns
+    -------
+    ndarray of float32, shape (k, dimensions)
+    """
+    info = load_manifest(folder).get(model_id)
+    model = DescriptorModel(info, threads=2)
+    vectors = np.concatenate([model(batch) for batch in batches])
+    factor = 127 / np.maximum(np.abs(vectors).max(axis=1, keepdims=True), 1e-9)
+    file = (folder / info.file).with_name("background.npy")
+    out = io.BytesIO()
+    np.save(out, np.rint(vectors * factor).astype(np.int8), allow_pickle=False)
+    write_whole(file, out.getvalue())
+    path = folder / FILE_NAME
+    manifest = json.loads(path.read_text("utf-8"))
+    entry = next(m for m in manifest["models"] if m["id"] == model_id)
+    entry["background"] = file.relative_to(folder).as_posix()
+    write_whole(path, (json.dumps(manifest, indent=2) + "\n").encode())
+    return vectors
+
+
+def _store_half(model: ModelProto) -> None:
+    """Keep large weights as float16 with a Cast behind each: half the bytes, float32 arithmetic."""
+    graph = model.graph
+    casts = []
+    for tensor in graph.initializer:
+        values = numpy_helper.to_array(tensor)
+        if tensor.data_type != TensorProto.FLOAT or values.size < _HALF_FROM:
+            continue
+        original = tensor.name
+        half = numpy_helper.from_array(values.astype(np.float16), original + "_half")
+        tensor.CopyFrom(half)
+        casts.append(
+            helper.make_node("Cast", [original + "_half"], [original], to=TensorProto.FLOAT)
+        )
+    nodes = [*casts, *graph.node]
+    del graph.node[:]
+    graph.node.extend(nodes)
+
+
+def _prepend_scaling(model: ModelProto, height: int, width: int) -> None:
+    """Let the graph take uint8 (batch, height, width, 3) of any size; antialiased bilinear."""
+    graph = model.graph
+    graph.initializer.append(numpy_helper.from_array(np.array([height, width]), "model_size"))
+    before = [
+        helper.make_node("Cast", ["frames"], ["frames_float"], to=TensorProto.FLOAT),
+        helper.make_node("Transpose", ["frames_float"], ["planes"], perm=[0, 3, 1, 2]),
+        helper.make_node(
+            "Resize",
+            ["planes", "", "", "model_size"],
+            ["pictures"],
+            mode="linear",
+            antialias=1,
+            axes=[2, 3],
+        ),
+    ]
+    nodes = [*before, *graph.node]
+    del graph.node[:]
+    graph.node.extend(nodes)
+    del graph.input[:]
+    graph.input.append(
+        helper.make_tensor_value_info("frames", TensorProto.UINT8, ["batch", "height", "width", 3])
+    )
+
+
+def _enter(path: Path, entry: dict[str, Any]) -> None:
+    manifest: dict[str, Any] = {"defaults": {}, "models": []}
+    if path.is_file():
+        manifest = json.loads(path.read_text("utf-8"))
+    kept = [m for m in manifest["models"] if m["id"] != entry["id"]]
+    old: dict[str, Any] = next((m for m in manifest["models"] if m["id"] == entry["id"]), {})
+    if "calibration" in old:
+        entry["calibration"] = old["calibration"]
+    manifest["models"] = sorted([*kept, entry], key=lambda m: m["id"])
+    manifest["defaults"].setdefault(entry["stream"], entry["id"])
+    write_whole(path, (json.dumps(manifest, indent=2) + "\n").encode())
+
+
+def _triton_config(name: str, stream: Stream, dimensions: int) -> str:
+    data = (
+        ("frames", "TYPE_UINT8", "-1, -1, 3")
+        if stream == "visual"
+        else ("samples", "TYPE_FP32", "-1")
+    )
+    return f"""name: "{name}"
+platform: "onnxruntime_onnx"
+max_batch_size: 64
+input [
+  {{ name: "{data[0]}" data_type: {data[1]} dims: [ {data[2]} ] }}
+]
+output [
+  {{ name: "descriptor" data_type: TYPE_FP32 dims: [ {dimensions} ] }}
+]
+"""
