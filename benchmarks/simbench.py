@@ -1,6 +1,6 @@
 """Measure the line localizer on simulated matrices with exact truth, and fit its confidence.
 
-    python benchmarks/simbench.py [dev.npz] [--fit] [--category CATEGORY] [--no-long]
+    python benchmarks/simbench.py [dev.npz] [--fit] [--no-long]
 
 The folder holds `dev.npz`, `dev.csv` and `dev_pairs.csv`; its place is the argument, else
 `$VCD_SHARED/simbench/dev.npz`, else `../shared/simbench/dev.npz` beside the repository. `--fit`
@@ -106,14 +106,14 @@ def _times(n: int, rate: float) -> Array:
     return np.stack((np.arange(n) / rate, (np.arange(n) + 1) / rate), axis=1)
 
 
-def answer(pair: Pair, localizer: LineLocalizer) -> Answer:
-    """Normalise and localise one pair; the time covers both, and the confidence."""
+def answer(pair: Pair, localizer: LineLocalizer, scored: bool = True) -> Answer:
+    """Normalise and localise one pair; the time covers both, and the confidence if wanted."""
     begin = time.thread_time()
     matrix = normalise(
         pair.matrix, query_background=pair.backgrounds[0], ref_background=pair.backgrounds[1]
     )
     proposals: Sequence[Proposal] = localizer.proposals(matrix)
-    scores = [confidence(proposal.features) for proposal in proposals]
+    scores = [confidence(proposal.features) if scored else 0.5 for proposal in proposals]
     seconds = time.thread_time() - begin
     query, ref = TimeAxis(matrix.query_times), TimeAxis(matrix.ref_times)
     boxes, features = [], []
@@ -140,7 +140,7 @@ def closeness(boxes: Array, truth: Array) -> Array:
 
 def fit(pairs: list[Pair], answers: list[Answer]) -> None:
     """Write weights fitted on everything; replace all scores by cross-validated ones."""
-    from sklearn.linear_model import LogisticRegression  # noqa: PLC0415 (only fitting needs it)
+    from sklearn.linear_model import LogisticRegression
 
     features = np.concatenate([a.features for a in answers])
     labels = np.concatenate(
@@ -228,7 +228,7 @@ def hit_rate(pairs: list[Pair], answers: list[Answer], far: float) -> tuple[floa
         hit
         for p, a in zip(pairs, answers, strict=True)
         if len(p.truth)
-        for hit in (closeness(a.boxes[a.scores > threshold], p.truth) > 0).any(axis=0)
+        for hit in closeness(a.boxes[a.scores > threshold], p.truth).max(axis=0, initial=0) > 0
     ]
     return float(np.mean(hits)), float(threshold)
 
@@ -292,8 +292,9 @@ def main() -> None:
     options = parser.parse_args()
     pairs = load(options.path, long=not options.no_long)
     localizer = LineLocalizer()
-    answer(pairs[0], localizer)
-    answers = [answer(pair, localizer) for pair in pairs]
+    scored = not options.fit  # features may have changed since the weights were fitted
+    answer(pairs[0], localizer, scored)
+    answers = [answer(pair, localizer, scored) for pair in pairs]
     if options.fit:
         fit(pairs, answers)
         print("scores cross-validated by pair")

@@ -27,7 +27,7 @@ _ENDING = ".mp4"
 
 # name: scenes, sound, seconds
 _REFERENCES = {
-    "mountains": (("ridges", "terrain", "forest", "ridges", "pebbles"), "plucked", 15.0),
+    "mountains": (("ridges", "terrain", "forest", "ridges", "forest"), "plucked", 15.0),
     "city": (("skyline", "neon", "crossing", "facade", "skyline"), "groove", 16.0),
     "reef": (("reef", "deep", "pebbles", "reef"), "pads", 13.6),
     "newsroom": (("presenter", "chart", "weather", "card", "presenter"), "speech", 16.4),

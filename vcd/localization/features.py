@@ -20,7 +20,7 @@ __all__ = ["FEATURES", "Features", "measure"]
 
 _FLOOR, _CEILING = -1.0, 1.5
 _GAIN = 2.0  # evidence of a segment per excess
-_LEAST_EVIDENCE, _LEAST_SECONDS, _MOST_SECONDS = 0.3, 0.3, 6.0
+_LEAST_SECONDS, _MOST_SECONDS = 0.3, 6.0
 _NEIGHBOURS = 2  # positions to either side that belong to the line, at up to two a second
 _DENSE_RATE = 2.0  # positions a second above which neighbours repeat each other
 _MOST_ROWS = 400
@@ -35,13 +35,11 @@ class Features:
     contrast : float
         Mean excess on the line minus that on the mirrored line of the same box: a block of
         resemblance has none.
-    evidence : float
-        Natural logarithm of the bounded evidence gathered.
     best_in_row : float
         Share of positions whose best reference position lies on the line.
     distinct : float
-        `best_in_row` times `evidence` (where that is positive): evidence that could not as well lie
-        elsewhere in the row.
+        `best_in_row` times the natural logarithm of the bounded evidence gathered (at least 0):
+        evidence that could not as well lie elsewhere in its row.
     seconds : float
         Natural logarithm of the shorter side, up to 6 s: being longer is no merit of its own.
     speed : float
@@ -53,7 +51,6 @@ class Features:
     """
 
     contrast: float
-    evidence: float
     best_in_row: float
     distinct: float
     seconds: float
@@ -95,14 +92,13 @@ def measure(
     seconds = (line.last - line.first + 1) / query_rate
     bounded = float(np.clip(_GAIN * ridge, _FLOOR, _CEILING).mean())
     looks = min(query_rate, _DENSE_RATE) * seconds * float(speaking.mean())
-    evidence = float(np.log(max(bounded * looks * min(1.0, abs(line.slope)), _LEAST_EVIDENCE)))
+    evidence = bounded * looks * min(1.0, abs(line.slope))
     best_in_row = _best_in_row(board, rows, columns, ridge, ref_rate)
     shorter = min(max(seconds * min(1.0, speed), _LEAST_SECONDS), _MOST_SECONDS)
     return Features(
         contrast=float((ridge - board.ridge(rows, mirrored, original=True)).mean()),
-        evidence=evidence,
         best_in_row=best_in_row,
-        distinct=best_in_row * max(evidence, 0.0),
+        distinct=best_in_row * float(np.log(max(evidence, 1.0))),
         seconds=float(np.log(shorter)),
         speed=float(abs(np.log(speed))),
         spread=float(ridge.std()),

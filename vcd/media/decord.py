@@ -19,7 +19,7 @@ import numpy as np
 from vcd.errors import ContractError, MediaError, MissingExtraError, PathLike
 from vcd.media.decoder import Frame, Limits, MediaInfo, Samples, Sampling
 from vcd.media.opened import OpenMedia
-from vcd.media.pixels import target_size
+from vcd.media.pixels import scale_pixels, target_size
 from vcd.media.pyav import PyAVDecoder, PyAVRecording
 from vcd.media.sampling import IntervalPicker, Pick
 from vcd.media.source import open_regular
@@ -28,8 +28,9 @@ from vcd.records import Health
 __all__ = ["DecordDecoder", "DecordRecording"]
 
 _BATCH = 8  # frames asked for in one call
-_START_OFF = 0.002  # seconds by which the first frame may differ from the container's account
-_END_OFF = 0.25
+_ROW = 64  # pixels
+_OFF = 0.002  # seconds by which a frame may differ from the container's account
+_SHORT = 0.5  # seconds that may be missing at the end
 _REMEDY = "use the default decoder"
 
 
@@ -100,9 +101,12 @@ class DecordRecording:
         media = self._media
         if self.info.kind == "picture":
             raise self._problem("does not read still pictures")
-        width, height = target_size((self.info.width, self.info.height), self._sampling.size)
-        if media.orientation.swapped:
-            width, height = height, width
+        if media.orientation.mirrored:
+            raise self._problem("does not mirror the picture as the file asks for")
+        shape = target_size((self.info.width, self.info.height), self._sampling.size)
+        # decord turns the picture itself, but fails where rows need padding: scale the rest of the
+        # way here.
+        width, height = -(-shape[0] // _ROW) * _ROW, shape[1] + shape[1] % 2
         try:
             with _nameless(self._path) as name:
                 reader = self._decord.VideoReader(
@@ -112,10 +116,10 @@ class DecordRecording:
                 for at in range(0, len(picks), _BATCH):
                     batch = picks[at : at + _BATCH]
                     pixels = reader.get_batch([pick.item for pick in batch]).asnumpy()
-                    if pixels.shape[1:3] != (height, width):
+                    if pixels.shape[1:] != (height, width, 3):
                         raise self._problem("gives frames of another size than asked for")
                     for pick, one in zip(batch, pixels, strict=True):
-                        yield pick, media.orientation.apply(one)
+                        yield pick, scale_pixels(one, *shape)
         except MediaError:
             raise
         # decord raises its own error, but also AssertionError, RuntimeError and IndexError.
@@ -124,25 +128,27 @@ class DecordRecording:
             raise self._problem(f"cannot read it: {words[0] if words else error!r}") from None
 
     def _picks(self, reader: Any) -> list[Pick[int]]:
-        """Apply the sampling rule to decord's time stamps, after checking them."""
+        """Apply the sampling rule to the file's time stamps, after comparing them with decord's."""
         media = self._media
+        stream = media.video
         spans = np.asarray(reader.get_frame_timestamp(range(len(reader))), np.float64)
-        # decord counts from the first stamp of the picture.
-        shift = 0.0 if media.video is None else media.start(media.video) - media.origin
-        times = spans[:, 0] + shift
-        lead = [] if media.video is None else media.lead_of(media.video)
-        shown = [p.pts for p in lead if p.pts is not None and not p.is_discard]
-        first = min(shown, default=None)
-        promised = None if media.video is None else media.declared(media.video)
-        end = float(spans[-1, 1]) + shift
-        if media.video is None or first is None or any(p.is_discard for p in lead):
-            raise self._problem("does not follow the edit list of this file")
-        if abs(float(times[0]) - media.seconds(media.video, first)) > _START_OFF:
-            raise self._problem("starts the picture at another time than the file states")
-        if promised is not None and abs(promised[1] - end) > _END_OFF:
-            raise self._problem("ends the picture at another time than the file states")
-        if bool((np.diff(times) <= 0).any()):
-            raise self._problem("gives time stamps out of order")
+        if stream is None:
+            return []
+        packets = [p for p in media.packets() if p.stream_index == stream.index]
+        if any(p.is_discard or p.pts is None for p in packets):
+            raise self._problem("cannot follow the time stamps of this file")
+        times = np.sort([media.seconds(stream, p.pts) for p in packets if p.pts is not None])
+        decord_times = spans[:, 0]
+        if len(times) != len(spans) or bool((np.diff(times) <= 0).any()):
+            raise self._problem("does not count the frames as the file does")
+        # decord counts from the first stamp of the picture, in single precision.
+        off = np.abs((decord_times - decord_times[0]) - (times - times[0]))
+        if float(off.max()) > _OFF + 1e-6 * float(times[-1]):
+            raise self._problem("gives other time stamps than the file")
+        promised = media.declared(stream)
+        end = float(times[-1] + max(0.0, spans[-1, 1] - spans[-1, 0]))
+        if promised is not None and promised[1] - end > max(_SHORT, 0.02 * promised[1]):
+            raise self._problem("does not report that the file ends early")
         picker: IntervalPicker[int] = IntervalPicker(self._sampling.rate)
         picks: list[Pick[int]] = []
         for number, time in enumerate(times):

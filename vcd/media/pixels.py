@@ -15,7 +15,7 @@ from av.video.reformatter import Interpolation, VideoReformatter
 from vcd.errors import MediaLimitError
 from vcd.media.decoder import Limits
 
-__all__ = ["Orientation", "PixelMaker", "displayed_size", "orientation_of", "target_size"]
+__all__ = ["Orientation", "PixelMaker", "displayed_size", "orientation_of", "scale_pixels", "target_size"]
 
 _MAX_ASPECT = 16.0  # a pixel aspect beyond this is an error of the file
 
@@ -33,6 +33,11 @@ class Orientation:
         self.swapped = abs(b) + abs(c) > abs(a) + abs(d)
         across, down = (c, b) if self.swapped else (a, d)
         self._mirror_x, self._mirror_y = across < 0, down < 0
+
+    @property
+    def mirrored(self) -> bool:
+        """Whether no turn alone shows it upright."""
+        return (self._mirror_x != self._mirror_y) != self.swapped
 
     @property
     def rotation(self) -> int:
@@ -126,18 +131,29 @@ class PixelMaker:
         width, height = target_size(displayed, self._size)
         if orientation.swapped:
             width, height = height, width
-        return orientation.apply(self._scale(frame, width, height))
+        return orientation.apply(_scale(self._reformatter, frame, width, height))
 
-    def _scale(self, frame: VideoFrame, width: int, height: int) -> npt.NDArray[np.uint8]:
-        shrinks = width < frame.width or height < frame.height
-        wanted = Interpolation.AREA if shrinks else Interpolation.BICUBIC
-        for interpolation in (wanted, Interpolation.BILINEAR):
-            try:
-                scaled = self._reformatter.reformat(
-                    frame, width, height, "rgb24", interpolation=interpolation, threads=1
-                )
-                break
-            except (av.error.FFmpegError, ValueError):
-                if interpolation is Interpolation.BILINEAR:
-                    raise
-        return np.asarray(scaled.to_ndarray(), np.uint8)
+
+def scale_pixels(pixels: npt.NDArray[np.uint8], width: int, height: int) -> npt.NDArray[np.uint8]:
+    """Return RGB pixels, shape (any, any, 3), scaled to shape (height, width, 3)."""
+    if pixels.shape[:2] == (height, width):
+        return pixels
+    frame = VideoFrame.from_ndarray(np.ascontiguousarray(pixels), format="rgb24")
+    return _scale(VideoReformatter(), frame, width, height)
+
+
+def _scale(
+    reformatter: VideoReformatter, frame: VideoFrame, width: int, height: int
+) -> npt.NDArray[np.uint8]:
+    shrinks = width < frame.width or height < frame.height
+    wanted = Interpolation.AREA if shrinks else Interpolation.BICUBIC
+    for interpolation in (wanted, Interpolation.BILINEAR):
+        try:
+            scaled = reformatter.reformat(
+                frame, width, height, "rgb24", interpolation=interpolation, threads=1
+            )
+            break
+        except (av.error.FFmpegError, ValueError):
+            if interpolation is Interpolation.BILINEAR:
+                raise
+    return np.asarray(scaled.to_ndarray(), np.uint8)

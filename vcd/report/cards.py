@@ -160,8 +160,9 @@ def _segment(s: Segment, index: int, pictures: str, playable: bool) -> str:
     button = ""
     if playable:
         button = (
-            f'<button type="button" class="play" data-segment="{index}">'
-            '<span aria-hidden="true">▶</span> Play in step</button>'
+            f'<button type="button" class="play" data-segment="{index}" '
+            f'aria-label="Play segment {index + 1} in step">'
+            '<span class="sign">▶</span> Play<span class="wide"> in step</span></button>'
         )
     return (
         f'<li class="segment" style="--c:{segment_colour(index)}" data-q0="{s.query_start:.3f}" '

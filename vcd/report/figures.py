@@ -89,7 +89,7 @@ def _heat_figure(pair: PairView, stream: str, matrix: SimilarityMatrix) -> str:
 
 
 def _heat_plot(pair: PairView, heat: HeatMap) -> str:
-    from vcd.media.thumbnails import encode_png  # noqa: PLC0415 - loads the decoder
+    from vcd.media.thumbnails import encode_png
 
     query_length, ref_length = _lengths(pair)
     query_length = max(query_length, heat.query_span[1])

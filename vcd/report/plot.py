@@ -76,7 +76,7 @@ def _plain(name: str) -> str:
 
 def _new_figure(shown: list[str]) -> Figure:
     try:
-        from matplotlib.figure import Figure  # noqa: PLC0415 - an optional part
+        from matplotlib.figure import Figure
     except ImportError as error:
         raise MissingExtraError(
             "plots need matplotlib", remedy='pip install "vcd-engine[report]"'
@@ -97,7 +97,7 @@ def _draw_panel(
     heat = None if matrix is None else heat_map(matrix, longest=_LONGEST)
     axes.set_facecolor(COLOURS[0])
     if heat is not None:
-        from matplotlib.colors import LinearSegmentedColormap  # noqa: PLC0415
+        from matplotlib.colors import LinearSegmentedColormap
 
         image = axes.imshow(
             heat.cells,
@@ -123,7 +123,7 @@ def _draw_panel(
 
 
 def _draw_segment(axes: Axes, segment: Segment) -> None:
-    from matplotlib.patheffects import withStroke  # noqa: PLC0415
+    from matplotlib.patheffects import withStroke
 
     times = (segment.ref_start, segment.ref_end)
     ref_times = times if segment.speed > 0 else times[::-1]
@@ -158,7 +158,7 @@ def _length(duration: float, ends: list[float]) -> float:
 
 
 def _to_png(figure: Figure) -> bytes:
-    from matplotlib.backends.backend_agg import FigureCanvasAgg  # noqa: PLC0415
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
 
     canvas: Any = FigureCanvasAgg(figure)
     buffer = io.BytesIO()

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from vcd.records import Segment
 
-__all__ = ["clock", "percent", "shorten", "speed", "stream_words"]
+__all__ = ["clock", "percent", "shorten", "stream_words"]
 
 _STREAM_WORDS = {"visual": "picture", "audio": "sound"}
 _NAMES_TAIL = 0.6  # the end of a file name (number, ending) tells more than its start
@@ -42,12 +42,6 @@ def percent(share: float) -> str:
     if 0 < share < 0.005:
         return "<1 %"
     return f"{share:.0%}".replace("%", " %")
-
-
-def speed(segment: Segment) -> str:
-    """Return the speed of the reference against the query: ``1.00×``, ``0.50× reversed``."""
-    remark = " reversed" if segment.speed < 0 else ""
-    return f"{abs(segment.speed):.2f}×{remark}"
 
 
 def stream_words(segment: Segment) -> tuple[str, ...]:

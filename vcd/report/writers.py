@@ -148,7 +148,7 @@ def make_writer(name: str, stream: TextIO, *, width: int | None = None) -> Resul
         The format is unknown.
     """
     if name == "table":
-        from vcd.report.table import TableWriter  # noqa: PLC0415 - loads rich
+        from vcd.report.table import TableWriter
 
         return TableWriter(stream, width=width)
     plain: dict[str, Callable[[TextIO], ResultWriter]] = {

@@ -113,9 +113,13 @@ def test_lively_frames_testify():
 
 
 def test_pictures_of_any_size_are_scaled_in_the_graph():
-    small = pictures(1)[0]
-    large = np.repeat(np.repeat(small, 2, axis=0), 2, axis=1)
-    assert VISUAL(small[None])[0] @ VISUAL(large[None])[0] > 0.99
+    blocks = pictures(1)[0][:8, :8]
+    small = blocks.repeat(20, axis=0).repeat(20, axis=1)
+    large = blocks.repeat(60, axis=0).repeat(90, axis=1)
+    other = pictures(1, seed=1)[0][:8, :8].repeat(20, axis=0).repeat(20, axis=1)
+    vectors = [VISUAL(picture[None])[0] for picture in (small, large, other)]
+    assert vectors[0] @ vectors[1] > 0.95
+    assert vectors[0] @ vectors[1] > vectors[0] @ vectors[2] + 0.02
 
 
 def test_model_that_breaks_its_promise_is_named():

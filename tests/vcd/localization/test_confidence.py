@@ -15,7 +15,7 @@ from vcd.localization.board import Board
 from vcd.localization.features import FEATURES, Features, measure
 from vcd.localization.lines import Line
 
-STRONG = Features(1.0, 4.0, 1.0, 4.0, 1.8, 0.0, 0.3, 0.0)
+STRONG = Features(1.0, 1.0, 4.0, 1.8, 0.0, 0.3, 0.0)
 
 
 def test_between_zero_and_one():

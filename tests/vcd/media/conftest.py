@@ -1,5 +1,6 @@
 """Films made in the test: every frame carries its number, every second of sound its tone."""
 
+import shutil
 from fractions import Fraction
 from pathlib import Path
 
@@ -142,12 +143,24 @@ def split(recording):
     return frames, runs
 
 
+@pytest.fixture(scope="session")
+def made(tmp_path_factory):
+    """Films already written, by how: encoding is what takes the time."""
+    return tmp_path_factory.mktemp("films"), {}
+
+
 @pytest.fixture
-def film(tmp_path):
+def film(tmp_path, made):
     """Write a film into the test's folder."""
+    folder, known = made
 
     def write(name="film.mp4", **how):
-        return write_film(tmp_path / name, **how)
+        key = (Path(name).suffix, repr(sorted(how.items())))
+        if key not in known:
+            known[key] = write_film(folder / f"{len(known)}{key[0]}", **how)
+        path = tmp_path / name
+        shutil.copy(known[key], path)
+        return path
 
     return write
 

@@ -82,7 +82,12 @@ def test_rotation(decoder, film, tools, turn, size):
 
 
 def test_mirrored(decoder, film, tools):
-    frames, _ = tools.split(decoder.read(film("film.mov", frames=30, mirrored=True)))
+    path = film("film.mov", frames=30, mirrored=True)
+    if decoder.name == "decord":
+        with pytest.raises(MediaError, match="use the default decoder"):
+            list(decoder.read(path))
+        return
+    frames, _ = tools.split(decoder.read(path))
     assert numbers(frames, tools) == [7, 22]
 
 
@@ -143,7 +148,7 @@ def test_no_picture(decoder, film, tools):
     assert len(samples) == pytest.approx(1.5 * SAMPLE_RATE, abs=1600)
     spectrum = np.abs(np.fft.rfft(samples[4000:12000]))
     assert np.argmax(spectrum) * SAMPLE_RATE / 8000 == pytest.approx(440, abs=3)
-    assert np.abs(samples).max() == pytest.approx(0.5, abs=0.05)
+    assert np.sqrt(np.mean(samples[4000:12000] ** 2)) == pytest.approx(0.5 / np.sqrt(2), abs=0.02)
 
 
 def test_what_is_not_wanted_is_not_read(decoder, film, tools):
@@ -209,6 +214,11 @@ def test_limits(decoder, film):
 def test_codecs(decoder, film, tools, name, codec, options):
     pixel_format = "yuvj420p" if codec == "mjpeg" else "yuv420p"
     path = film(name, frames=60, codec=codec, options=options, pixel_format=pixel_format)
+    if decoder.name == "decord" and (name, codec) == ("film.avi", "mpeg4"):
+        # Frames out of order without time stamps of their own: decord guesses them.
+        with pytest.raises(MediaError, match="use the default decoder"):
+            list(decoder.read(path))
+        return
     frames, _ = tools.split(decoder.read(path, Sampling(rate=2)))
     expected = tools.rule([i / 30 for i in range(60)], frames[-1].end, 2)
     assert numbers(frames, tools) == expected

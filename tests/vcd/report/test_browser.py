@@ -223,7 +223,13 @@ def test_the_page_fits_a_narrow_window(open_page, video_pair, make_pair) -> None
     page.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", size)
     try:
         page.execute_script("for (const d of document.querySelectorAll('details')) d.open = true")
+        outside = page.execute_script(
+            "return [...document.querySelectorAll('main .card *')]"
+            ".filter((e) => !e.closest('.names, .name'))"
+            ".filter((e) => e.getBoundingClientRect().right > 400).map((e) => e.outerHTML)"
+        )
         width = page.execute_script("return document.documentElement.scrollWidth")
     finally:
         page.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})
     assert width <= 400
+    assert outside == []
