@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 import os
-import threading
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -13,11 +12,10 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from vcd.descriptors import (
+    Describer,
     DescribeSettings,
     DescriptorCache,
-    DescriptorModel,
     ModelInfo,
-    describe_file,
     load_background,
     load_manifest,
 )
@@ -25,7 +23,6 @@ from vcd.detection import Calibration, Detector
 from vcd.errors import (
     ContractError,
     DescriptorError,
-    OutputError,
     PathLike,
     VcdError,
     display_name,
@@ -35,7 +32,6 @@ from vcd.media import Decoder, Limits, get_decoder
 from vcd.records import (
     STREAMS,
     Match,
-    Segment,
     SimilarityMatrix,
     Stream,
     VideoDescriptor,
@@ -136,14 +132,15 @@ class Engine:
             if info.stream != stream:
                 raise ContractError(f"model {info.id} describes {info.stream}, not {stream}")
             self.models[stream] = info
-        self.settings = DescribeSettings(rate=rate, exact=exact)
         self.localizer: Localizer = localizer or LineLocalizer()
-        self.limits = limits or Limits()
         self.jobs = jobs
-        self.cache = None if cache is None else DescriptorCache(Path(os.fsdecode(cache)))
-        self._sessions = {stream: DescriptorModel(info) for stream, info in self.models.items()}
-        self._decoder: Decoder = get_decoder(decoder) if isinstance(decoder, str) else decoder
-        self._cache_broken = threading.Event()
+        self._describer = Describer(
+            self.models,
+            decoder=get_decoder(decoder) if isinstance(decoder, str) else decoder,
+            settings=DescribeSettings(rate=rate, exact=exact),
+            limits=limits or Limits(),
+            cache=None if cache is None else DescriptorCache(Path(os.fsdecode(cache))),
+        )
         self.detector = Detector(
             threshold=threshold, min_length=min_length, calibrations=self._calibrations()
         )
@@ -170,31 +167,7 @@ class Engine:
         """
         tell = on_error or _log
         name = video_id or display_name(Path(os.fsdecode(path)).stem)
-        key = None
-        if self.cache is not None:
-            key = self.cache.key(path, self._cache_settings())
-            try:
-                kept = self.cache.get(key, name)
-                if kept is not None:
-                    return kept
-            except DescriptorError as error:
-                tell(error)
-        descriptor = describe_file(
-            path,
-            video_id=name,
-            visual=self._sessions.get("visual"),
-            audio=self._sessions.get("audio"),
-            decoder=self._decoder,
-            settings=self.settings,
-            limits=self.limits,
-        )
-        if self.cache is not None and key is not None and not self._cache_broken.is_set():
-            try:
-                self.cache.put(key, descriptor)
-            except OutputError as error:
-                self._cache_broken.set()
-                tell(error)
-        return descriptor
+        return self._describer.describe(path, video_id=name, on_error=tell)
 
     def describe_all(
         self,
@@ -237,12 +210,10 @@ class Engine:
 
     def compare(self, query: PreparedVideo, reference: PreparedVideo) -> Match | None:
         """Return the match of a pair, or None; it depends on nothing but the two videos."""
-        passes: dict[str, list[Segment]] = {
-            stream: self.localizer.localize(matrix)
-            for stream, matrix in self.matrices(query, reference).items()
-        }
+        matrices = self.matrices(query, reference)
+        passes = {stream: self.localizer.localize(matrix) for stream, matrix in matrices.items()}
         return self.detector.detect(
-            query.descriptor.video_id, reference.descriptor.video_id, passes
+            query.descriptor.video_id, reference.descriptor.video_id, passes, matrices
         )
 
     def search(
@@ -328,15 +299,6 @@ class Engine:
                 on_done(source)
             if not isinstance(outcome, VcdError):
                 yield source, outcome
-
-    def _cache_settings(self) -> dict[str, object]:
-        return {
-            "models": {stream: info.id for stream, info in self.models.items()},
-            "checksums": {stream: info.sha256 for stream, info in self.models.items()},
-            "decoder": self._decoder.name,
-            "rate": self.settings.rate,
-            "exact": self.settings.exact,
-        }
 
     def _calibrations(self) -> dict[str, Calibration]:
         """Return the calibration of each pass; the fused pass takes the mean of its streams'."""

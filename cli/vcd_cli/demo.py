@@ -46,39 +46,52 @@ def demo(
 
 
 def _print_table(queries: Sequence[str], labels: Labels, found: Sequence[Match]) -> None:
-    """Print what is true of each query, and beside it what was found."""
-    from rich.console import Console as RichConsole
-    from rich.table import Table
-
-    table = Table(box=None, pad_edge=False, header_style="bold")
-    for title in ("query", "truth: reference, query, reference time", "found", "probability"):
-        table.add_column(title)
+    """Print what is true of each query, and below it what was found."""
+    titles = ("", "reference", "in query", "in reference", "by", "probability")
+    typer.echo(_row(titles))
     for query in queries:
-        truth = _truth_lines(query, labels)
-        matches = [match for match in found if match.query_id == query]
-        lines = [_line(m.ref_id, _span(s), s.streams) for m in matches for s in m.segments]
-        scores = [f"{s.score:.2f}" for m in matches for s in m.segments]
-        table.add_row(query, "\n".join(truth), "\n".join(lines) or "nothing", "\n".join(scores))
-    RichConsole(highlight=False).print(table)
+        typer.echo(query)
+        rows: list[tuple[str, ...]] = [("  truth", *row) for row in _truth(query, labels)]
+        rows += [
+            ("  found", m.ref_id, *_times(*_bounds(s)), _by(s.streams), f"{s.score:.2f}")
+            for m in found
+            if m.query_id == query
+            for s in m.segments
+        ]
+        for row in rows or [("  no copy, nothing found",)]:
+            typer.echo(_row(row))
 
 
-def _truth_lines(query: str, labels: Labels) -> list[str]:
-    lines = []
-    for row, name in enumerate(labels.segments.query_ids):
-        if name == query:
-            times = (*labels.segments.query_times[row], *labels.segments.ref_times[row])
-            kept = {"visual": labels.visual[row], "audio": labels.audio[row]}
-            streams = frozenset(stream for stream, copied in kept.items() if copied)
-            lines.append(_line(labels.segments.ref_ids[row], times, streams))
-    return lines or ["no copy"]
+def _row(cells: Sequence[str]) -> str:
+    widths = (9, 12, 12, 14, 15, 11)
+    return "".join(f"{cell:<{width}}" for cell, width in zip(cells, widths, strict=False)).rstrip()
 
 
-def _span(segment: Segment) -> tuple[float, float, float, float]:
+def _truth(query: str, labels: Labels) -> list[tuple[str, str, str, str]]:
+    table = labels.segments
+    return [
+        (
+            table.ref_ids[row],
+            *_times(*table.query_times[row], *table.ref_times[row]),
+            _by([s for s, copied in _copied(labels, row) if copied]),
+        )
+        for row, name in enumerate(table.query_ids)
+        if name == query
+    ]
+
+
+def _copied(labels: Labels, row: int) -> list[tuple[str, bool]]:
+    return [("visual", bool(labels.visual[row])), ("audio", bool(labels.audio[row]))]
+
+
+def _bounds(segment: Segment) -> tuple[float, float, float, float]:
     return segment.query_start, segment.query_end, segment.ref_start, segment.ref_end
 
 
-def _line(ref: str, times: Sequence[float], streams: Collection[str]) -> str:
+def _times(start: float, end: float, ref_start: float, ref_end: float) -> tuple[str, str]:
+    return f"{start:.1f}-{end:.1f}", f"{ref_start:.1f}-{ref_end:.1f}"
+
+
+def _by(streams: Collection[str]) -> str:
     words = {"visual": "picture", "audio": "sound"}
-    by = "+".join(word for stream, word in words.items() if stream in streams)
-    start, end, ref_start, ref_end = times
-    return f"{ref} {start:.1f}-{end:.1f} = {ref_start:.1f}-{ref_end:.1f} s, {by}"
+    return "+".join(word for stream, word in words.items() if stream in streams)

@@ -71,6 +71,20 @@ def test_second_description_is_the_first(engine, demo, cache_folder):
     assert kept.to_bytes() == fresh.to_bytes()
 
 
+def test_streams_are_kept_apart_in_the_cache(demo, tmp_path):
+    path = demo.references[0]
+    Engine(cache=tmp_path, streams=["audio"]).describe(path)
+    (audio,) = tmp_path.rglob("*.vcd")
+    stamp = audio.stat().st_mtime_ns
+    both = Engine(cache=tmp_path).describe(path)
+    assert len(list(tmp_path.rglob("*.vcd"))) == 2
+    assert audio.stat().st_mtime_ns == stamp
+    fresh = Engine().describe(path)
+    assert {k: t.vectors.tolist() for k, t in both.tracks.items()} == {
+        k: t.vectors.tolist() for k, t in fresh.tracks.items()
+    }
+
+
 def test_damaged_cache_entry_is_told_and_mended(demo, tmp_path):
     told = []
     path = demo.references[0]

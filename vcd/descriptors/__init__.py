@@ -3,11 +3,13 @@
 from vcd.descriptors.background import load_background
 from vcd.descriptors.cache import DescriptorCache, default_cache_folder
 from vcd.descriptors.describe import DescribeSettings, describe_file
+from vcd.descriptors.describer import Describer
 from vcd.descriptors.manifest import Manifest, ModelInfo, load_manifest, models_folder
 from vcd.descriptors.runtime import DescriptorModel
 
 __all__ = [
     "DescribeSettings",
+    "Describer",
     "DescriptorCache",
     "DescriptorModel",
     "Manifest",

@@ -35,9 +35,9 @@ def window_weight(windows: FloatArray) -> FloatArray:
 class AudioTrackBuilder:
     """Cuts the waveform into overlapping windows and describes them as they come.
 
-    Window k covers ``[start + k * hop, start + k * hop + window)`` seconds and testifies for the
-    `hop` around its middle, so that neighbouring rows of a track do not overlap in time. Sound
-    shorter than a window is padded with silence; a shorter rest at the end is left out.
+    Window k covers ``[start + k * hop, start + k * hop + window)`` seconds, so the intervals of
+    neighbouring rows overlap. Sound shorter than a window is padded with silence; a rest at the
+    end that is shorter than a hop is left out.
     """
 
     def __init__(self, model: DescriptorModel) -> None:
@@ -66,15 +66,12 @@ class AudioTrackBuilder:
         if len(self._kept) >= self._window:
             self._describe((len(self._kept) - self._window) // self._hop + 1)
         info = self._model.info
-        middle = (self._start or 0.0) + (
-            np.arange(self._count) * self._hop + self._window / 2
-        ) / SAMPLE_RATE
-        half = self._hop / SAMPLE_RATE / 2
+        start = (self._start or 0.0) + np.arange(self._count) * self._hop / SAMPLE_RATE
         empty = np.zeros((0, info.dimensions), np.float32)
         return Track(
             stream="audio",
             model=info.id,
-            times=np.stack([middle - half, middle + half], axis=1),
+            times=np.stack([start, start + self._window / SAMPLE_RATE], axis=1),
             vectors=np.concatenate([empty, *self._vectors]),
             weight=np.concatenate([np.zeros(0, np.float32), *self._weights]),
         )

@@ -6,7 +6,7 @@ import hashlib
 import json
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 import platformdirs
@@ -28,7 +28,7 @@ def default_cache_folder() -> Path:
 
 @dataclass(frozen=True, slots=True)
 class DescriptorCache:
-    """A folder of byte strings, one a (content, models, settings).
+    """A folder of byte strings, one a (content, settings).
 
     Entries appear whole or not at all, so several processes may share one folder and an
     interrupted run goes on where it stopped.
@@ -36,8 +36,8 @@ class DescriptorCache:
 
     folder: Path
 
-    def key(self, path: PathLike, settings: Mapping[str, object]) -> str:
-        """Return the name of an entry: a digest of the file's bytes and of the settings.
+    def content(self, path: PathLike) -> str:
+        """Return the digest of a file's bytes.
 
         Raises
         ------
@@ -45,8 +45,9 @@ class DescriptorCache:
             The file cannot be read.
         """
         try:
-            if not Path(os.fsdecode(path)).is_file():
-                raise FileNotFoundError(2, "no such file")
+            # Anything but a regular file is left to the decoder to refuse; a pipe would hang here.
+            if Path(os.fsdecode(path)).exists() and not Path(os.fsdecode(path)).is_file():
+                raise IsADirectoryError(21, "is no regular file")
             with open(path, "rb") as file:  # noqa: PTH123 - bytes paths are welcome
                 digest = hashlib.file_digest(file, lambda: hashlib.blake2b(digest_size=20))
         except FileNotFoundError as error:
@@ -57,23 +58,22 @@ class DescriptorCache:
                 file=path,
                 remedy="check the file and its permissions",
             ) from error
-        digest.update(json.dumps([_FORMAT, dict(settings)], sort_keys=True).encode())
         return digest.hexdigest()
 
-    def get(self, key: str, video_id: str) -> VideoDescriptor | None:
-        """Return an entry under another video's name, or None where there is none.
+    def get(self, content: str, settings: Mapping[str, object]) -> VideoDescriptor | None:
+        """Return an entry, or None where there is none.
 
         Raises
         ------
         DescriptorError
             The entry is damaged.
         """
-        path = self._path(key)
-        if not path.is_file():
-            return None
-        return replace(encoding.load_one(path), video_id=video_id)
+        path = self._path(content, settings)
+        return encoding.load_one(path) if path.is_file() else None
 
-    def put(self, key: str, descriptor: VideoDescriptor) -> None:
+    def put(
+        self, content: str, settings: Mapping[str, object], descriptor: VideoDescriptor
+    ) -> None:
         """Keep a descriptor.
 
         Raises
@@ -81,7 +81,7 @@ class DescriptorCache:
         OutputError
             The folder cannot be written.
         """
-        path = self._path(key)
+        path = self._path(content, settings)
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
         except OSError as error:
@@ -92,5 +92,7 @@ class DescriptorCache:
             ) from error
         encoding.write_whole(path, encoding.to_bytes(descriptor))
 
-    def _path(self, key: str) -> Path:
-        return self.folder / key[:2] / f"{key}{encoding.SUFFIX}"
+    def _path(self, content: str, settings: Mapping[str, object]) -> Path:
+        text = json.dumps([_FORMAT, content, dict(settings)], sort_keys=True)
+        name = hashlib.blake2b(text.encode(), digest_size=20).hexdigest()
+        return self.folder / name[:2] / f"{name}{encoding.SUFFIX}"

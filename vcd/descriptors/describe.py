@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from vcd.descriptors.audio import AudioTrackBuilder
 from vcd.descriptors.runtime import DescriptorModel
 from vcd.descriptors.visual import VisualTrackBuilder
-from vcd.errors import MediaError, PathLike
+from vcd.errors import PathLike
 from vcd.media.decoder import Decoder, Frame, Limits, Sampling
 from vcd.records import VideoDescriptor
 
@@ -48,12 +48,12 @@ def describe_file(
     Returns
     -------
     VideoDescriptor
-        With a track for each wanted stream that the file has; vectors are int8.
+        With a track for each wanted stream that the file has, perhaps none; vectors are int8.
 
     Raises
     ------
     MediaError
-        The file cannot be read, or nothing in it can be described.
+        The file cannot be read.
     ModelError
         A model cannot be used.
     """
@@ -77,15 +77,6 @@ def describe_file(
         elif heard is not None:
             heard.add(part)
     tracks = [builder.finish().quantised() for builder in (seen, heard) if builder is not None]
-    if not any(len(track) for track in tracks):
-        wanted = " or ".join(
-            name for name, model in (("picture", visual), ("sound", audio)) if model is not None
-        )
-        raise MediaError(
-            f"holds no {wanted} that can be decoded",
-            file=path,
-            remedy="play it to see whether it is whole, or choose other --streams",
-        )
     return VideoDescriptor(
         video_id=video_id,
         duration=recording.duration,

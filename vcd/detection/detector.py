@@ -7,8 +7,9 @@ from dataclasses import dataclass, field, replace
 
 from vcd.detection.calibration import Calibration
 from vcd.detection.merging import merge_segments
+from vcd.detection.testimony import speaking_streams
 from vcd.errors import ContractError
-from vcd.records import Match, Segment
+from vcd.records import Match, Segment, SimilarityMatrix
 
 __all__ = ["Detector"]
 
@@ -39,7 +40,11 @@ class Detector:
             raise ContractError(f"min_length must not be negative, got {self.min_length}")
 
     def detect(
-        self, query_id: str, ref_id: str, passes: Mapping[str, Sequence[Segment]]
+        self,
+        query_id: str,
+        ref_id: str,
+        passes: Mapping[str, Sequence[Segment]],
+        matrices: Mapping[str, SimilarityMatrix],
     ) -> Match | None:
         """Return the match of a pair, its score that of its best segment.
 
@@ -48,6 +53,8 @@ class Detector:
         passes : mapping of str to sequence of Segment
             What the localizer found, by stream ("visual", "audio", "fused"); scores are its own
             confidences.
+        matrices : mapping of str to SimilarityMatrix
+            Normalised, by stream; they tell which streams bear a segment out.
         """
         found = []
         for stream, segments in passes.items():
@@ -57,7 +64,11 @@ class Detector:
                 for segment in segments
                 if _shorter_side(segment) >= self.min_length
             ]
-        kept = [s for s in merge_segments(found) if s.score >= self.threshold]
+        kept = [
+            replace(s, streams=speaking_streams(s, matrices))
+            for s in merge_segments(found)
+            if s.score >= self.threshold
+        ]
         if not kept:
             return None
         return Match(query_id, ref_id, max(s.score for s in kept), tuple(kept))

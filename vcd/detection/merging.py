@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import replace
 
 from vcd.records import Segment
 
@@ -31,7 +30,7 @@ def overlap(first: Segment, second: Segment) -> float:
 
 
 def merge_segments(segments: Iterable[Segment]) -> list[Segment]:
-    """Keep the most probable of segments that tell of the same copy; it speaks for all streams.
+    """Keep the most probable of segments that tell of the same copy.
 
     Returns
     -------
@@ -40,11 +39,8 @@ def merge_segments(segments: Iterable[Segment]) -> list[Segment]:
     """
     kept: list[Segment] = []
     for segment in sorted(segments, key=_rank):
-        same = next((i for i, k in enumerate(kept) if _is_same(k, segment)), None)
-        if same is None:
+        if not any(_is_same(other, segment) for other in kept):
             kept.append(segment)
-        else:
-            kept[same] = replace(kept[same], streams=kept[same].streams | segment.streams)
     return kept
 
 

@@ -29,6 +29,7 @@ __all__ = ["DecordDecoder", "DecordRecording"]
 
 _BATCH = 8  # frames asked for in one call
 _ROW = 64  # pixels
+_NO_INDEX = ("mpegts", "mpeg", "mpegvideo")
 _OFF = 0.002  # seconds by which a frame may differ from the container's account
 _SHORT = 0.5  # seconds that may be missing at the end
 _REMEDY = "use the default decoder"
@@ -101,6 +102,8 @@ class DecordRecording:
         media = self._media
         if self.info.kind == "picture":
             raise self._problem("does not read still pictures")
+        if media.container.format.name in _NO_INDEX:
+            raise self._problem("does not find frames by number in this format")
         if media.orientation.mirrored:
             raise self._problem("does not mirror the picture as the file asks for")
         shape = target_size((self.info.width, self.info.height), self._sampling.size)

@@ -6,6 +6,7 @@ import contextlib
 import time
 from collections import deque
 from collections.abc import Iterator
+from dataclasses import replace
 from fractions import Fraction
 from typing import Any, Literal
 
@@ -29,6 +30,9 @@ _LEAD_PICTURES = 32
 _LEAD_PACKETS = 5000
 _LEAD_BYTES = 32 << 20
 _LEAD_DECODED = 8
+
+_ANY_SIZE = (1 << 31) - 1
+_SIZE_FIRST = frozenset({"png", "apng", "mjpeg"})  # their size is read without decoding
 
 _STILL_BRANDS = frozenset({"avif", "heic", "heix", "heif", "mif1"})
 _DEFAULT_BONUS = 5_000_000  # pixels: what being marked as default is worth, as in FFmpeg's choice
@@ -102,7 +106,7 @@ class OpenMedia:
             if stream not in chosen:
                 stream.discard = Discard.all
         if self.video is not None:
-            self.check_pixels(self.video.codec_context.width, self.video.codec_context.height)
+            self._check_size(self.video)
             self.video.codec_context.thread_count = 1
             options = dict(self.video.codec_context.options)
             options["max_pixels"] = str(self.limits.max_pixels)
@@ -121,6 +125,18 @@ class OpenMedia:
         self.info = self._describe()
         if self.info.duration > self.limits.max_duration:
             raise self.limit(f"lasts {self.info.duration:.0f} s", "max_duration")
+
+    def _check_size(self, stream: VideoStream) -> None:
+        """Check the size before anything is decoded."""
+        context = stream.codec_context
+        self.check_pixels(context.width, context.height)
+        if (context.width and context.height) or context.name not in _SIZE_FIRST:
+            return
+        # The size is not known, perhaps because it exceeds the limit that FFmpeg was given: look
+        # again without.
+        with open_container(self.path, replace(self.limits, max_pixels=_ANY_SIZE)) as again:
+            for other in again.streams.video:
+                self.check_pixels(other.codec_context.width, other.codec_context.height)
 
     # -- what the header says ----------------------------------------------------------------
 

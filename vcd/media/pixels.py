@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from fractions import Fraction
 from typing import Any
 
@@ -15,7 +16,14 @@ from av.video.reformatter import Interpolation, VideoReformatter
 from vcd.errors import MediaLimitError
 from vcd.media.decoder import Limits
 
-__all__ = ["Orientation", "PixelMaker", "displayed_size", "orientation_of", "scale_pixels", "target_size"]
+__all__ = [
+    "Orientation",
+    "PixelMaker",
+    "displayed_size",
+    "orientation_of",
+    "scale_pixels",
+    "target_size",
+]
 
 _MAX_ASPECT = 16.0  # a pixel aspect beyond this is an error of the file
 
@@ -59,13 +67,17 @@ class Orientation:
 
 def orientation_of(frame: VideoFrame) -> Orientation:
     """Return the orientation that the frame's display matrix asks for."""
-    if not frame.rotation and not len(frame.side_data):
-        return Orientation()
     try:
         side_data: Any = frame.side_data
         matrix = np.frombuffer(bytes(side_data[Type.DISPLAYMATRIX]), np.int32)
     except KeyError:
         return Orientation()
+    except ValueError:
+        # PyAV fails on kinds of side data it does not know, such as EXIF. The turn is still to be
+        # had, counter-clockwise; mirroring is not.
+        turn = math.radians(frame.rotation)
+        a, b = math.cos(turn), -math.sin(turn)
+        return Orientation(a, b, -b, a)
     if len(matrix) != 9 or not matrix[[0, 1, 3, 4]].any():
         return Orientation()
     return Orientation(*(float(matrix[i]) for i in (0, 1, 3, 4)))

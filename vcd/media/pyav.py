@@ -225,7 +225,7 @@ class PyAVRecording:
         return MediaError(
             "nothing in it can be decoded",
             file=self._media.path,
-            remedy="it is damaged or protected; play it to check",
+            remedy="it is damaged, protected, or larger than max_pixels; play it to check",
         )
 
     def _read_streams(self) -> Iterator[Frame | Samples]:

@@ -19,39 +19,37 @@ def file(tmp_path):
     return path
 
 
-def test_key_follows_content_and_settings_not_the_name(cache, file, tmp_path):
+def test_content_is_of_the_bytes_not_the_name(cache, file, tmp_path):
     other = tmp_path / "b.mp4"
     other.write_bytes(b"content")
-    assert cache.key(file, {"rate": 1}) == cache.key(other, {"rate": 1})
-    assert cache.key(file, {"rate": 1}) != cache.key(file, {"rate": 2})
+    assert cache.content(file) == cache.content(other)
     other.write_bytes(b"other")
-    assert cache.key(file, {"rate": 1}) != cache.key(other, {"rate": 1})
+    assert cache.content(file) != cache.content(other)
 
 
-def test_entry_comes_back_under_the_name_asked_for(cache):
-    assert cache.get("ab12", "x") is None
-    cache.put("ab12", make_descriptor("first"))
-    found = cache.get("ab12", "second")
-    assert found.video_id == "second"
-    assert len(found.tracks["visual"]) == 10
+def test_entries_differ_by_settings(cache):
+    cache.put("ab12", {"rate": 1}, make_descriptor("one"))
+    assert cache.get("ab12", {"rate": 1}).video_id == "one"
+    assert cache.get("ab12", {"rate": 2}) is None
+    assert cache.get("cd34", {"rate": 1}) is None
 
 
 def test_damaged_entry_is_an_error_that_names_it(cache):
-    cache.put("ab12", make_descriptor())
+    cache.put("ab12", {}, make_descriptor())
     path = next(cache.folder.rglob("*.vcd"))
     path.write_bytes(path.read_bytes()[:-3])
-    with pytest.raises(DescriptorError, match="ab12"):
-        cache.get("ab12", "x")
+    with pytest.raises(DescriptorError, match=path.name):
+        cache.get("ab12", {})
 
 
 def test_missing_file_and_folder(cache, tmp_path):
     with pytest.raises(MediaNotFoundError, match="no such file"):
-        cache.key(tmp_path / "gone.mp4", {})
+        cache.content(tmp_path / "gone.mp4")
     with pytest.raises(MediaError):
-        cache.key(tmp_path, {})
+        cache.content(tmp_path)
 
 
 def test_folder_that_cannot_be_made(tmp_path):
     (tmp_path / "cache").write_text("a file")
     with pytest.raises(OutputError, match="--no-cache"):
-        DescriptorCache(tmp_path / "cache").put("ab12", make_descriptor())
+        DescriptorCache(tmp_path / "cache").put("ab12", {}, make_descriptor())

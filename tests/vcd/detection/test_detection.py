@@ -2,14 +2,17 @@
 
 import math
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from making import grid
 
 from vcd.detection import Calibration, Detector, merge_segments
 from vcd.detection.merging import overlap
+from vcd.detection.testimony import mean_evidence, speaking_streams
 from vcd.errors import ContractError
-from vcd.records import Segment
+from vcd.records import Segment, SimilarityMatrix
 
 
 def segment(start=0.0, length=10.0, ref=0.0, score=0.9, streams=("visual",), speed=1.0):
@@ -18,10 +21,38 @@ def segment(start=0.0, length=10.0, ref=0.0, score=0.9, streams=("visual",), spe
 
 def test_same_copy_seen_and_heard_is_one_segment():
     seen, heard = segment(score=0.8), segment(0.5, score=0.9, ref=0.4, streams=("audio",))
-    (merged,) = merge_segments([seen, heard])
-    assert merged.score == 0.9
-    assert merged.query_start == 0.5
-    assert merged.streams == {"visual", "audio"}
+    assert merge_segments([seen, heard]) == [heard]
+
+
+def matrix(excess, stream):
+    excess = np.asarray(excess, np.float32)
+    n, m = excess.shape
+    return SimilarityMatrix(excess / 4, grid(n, 1), grid(m, 1), stream, excess=excess)
+
+
+def test_streams_are_those_with_evidence_along_the_line():
+    seen = matrix(np.eye(12) * 2 - 1, "visual")
+    heard = matrix(-np.ones((12, 12)), "audio")
+    both = segment(streams=("visual", "audio"))
+    assert speaking_streams(both, {"visual": seen, "audio": heard}) == {"visual"}
+    assert speaking_streams(both, {"visual": seen, "audio": seen}) == {"visual", "audio"}
+    assert speaking_streams(both, {"visual": heard}) == {"visual", "audio"}
+
+
+@pytest.mark.parametrize("speed", [0.5, 1.0, 2.0, -1.0, -2.0])
+def test_mean_evidence_follows_the_line(speed):
+    excess = np.full((10, 40), -1.0)
+    line = np.arange(10) * abs(speed)
+    columns = (line if speed > 0 else line[::-1]).round().astype(int)
+    excess[np.arange(10), columns + 4] = 1
+    found = Segment(0, 10, 4, 4 + 10 * abs(speed), 0.5, speed=speed)
+    assert mean_evidence(found, matrix(excess, "visual")) > 0.3
+    away = Segment(0, 10, 15, 15 + 10 * abs(speed), 0.5, speed=speed)
+    assert mean_evidence(away, matrix(excess, "visual")) == -1
+
+
+def test_segment_between_positions_has_no_evidence():
+    assert mean_evidence(segment(0.1, 0.2), matrix(np.eye(3), "visual")) == 0
 
 
 def test_sound_moved_against_the_picture_stays_two_segments():
@@ -47,11 +78,11 @@ def test_overlap_is_symmetric_and_bounded(a, la, b, lb):
 
 def test_threshold_and_length_decide():
     passes = {"visual": [segment(0, 2.4), segment(20, 10, score=0.4), segment(50, 10, score=0.6)]}
-    match = Detector(threshold=0.5, min_length=2.5).detect("q", "r", passes)
+    match = Detector(threshold=0.5, min_length=2.5).detect("q", "r", passes, {})
     assert [s.query_start for s in match.segments] == [50]
     assert match.score == 0.6
-    assert Detector(threshold=0.7).detect("q", "r", passes) is None
-    assert Detector().detect("q", "r", {}) is None
+    assert Detector(threshold=0.7).detect("q", "r", passes, {}) is None
+    assert Detector().detect("q", "r", {}, {}) is None
 
 
 @pytest.mark.parametrize(

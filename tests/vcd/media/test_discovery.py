@@ -6,7 +6,16 @@ import pytest
 
 from vcd.media import find_media
 
-NAMES = ["b.MP4", "a.mkv", "c.txt", ".hidden.mp4", "sub/d.jpg", "sub/.e/f.mp4", "sub/g.wav", "h.vcd"]
+NAMES = [
+    "b.MP4",
+    "a.mkv",
+    "c.txt",
+    ".hidden.mp4",
+    "sub/d.jpg",
+    "sub/.e/f.mp4",
+    "sub/g.wav",
+    "h.vcd",
+]
 
 
 @pytest.fixture
@@ -72,6 +81,5 @@ def test_a_folder_that_cannot_be_listed_is_told(folder, monkeypatch):
 
 def test_odd_names(tmp_path):
     for name in (b"\xff.mp4", b"new\nline.mp4", b"-x.mp4"):
-        with open(os.path.join(os.fsencode(tmp_path), name), "wb"):
-            pass
+        (tmp_path / os.fsdecode(name)).write_bytes(b"")
     assert len(list(find_media([tmp_path]))) == 3

@@ -200,3 +200,23 @@ def test_importing_the_room_loads_no_decoder():
 def test_unknown_decoder():
     with pytest.raises(ContractError, match="pyav"):
         get_decoder("other")
+
+
+@pytest.mark.parametrize("turn", [0, 90, 180, -90])
+@pytest.mark.parametrize("mirrored", [False, True])
+def test_orientation(turn, mirrored, film, tools):
+    path = film("a.mov", frames=3, turn=turn, mirrored=mirrored)
+    frames, _ = tools.split(get_decoder().read(path, Sampling(rate=30)))
+    assert [tools.number_of(f.pixels) for f in frames] == [0, 1, 2]
+
+
+@pytest.mark.parametrize("turn", [90, 180, -90])
+def test_a_turn_beside_unknown_side_data(turn, film, tools, monkeypatch):
+    """A frame whose side data PyAV cannot list is turned all the same."""
+
+    def fail(*_):
+        raise ValueError("31 is not a valid Type")
+
+    monkeypatch.setattr("vcd.media.pixels.np.frombuffer", fail)
+    frames, _ = tools.split(get_decoder().read(film("a.mov", frames=3, turn=turn)))
+    assert [tools.number_of(f.pixels) for f in frames] == [2]

@@ -9,6 +9,7 @@ from vcd.media.skipping import GroupPlanner
 
 X264 = {"preset": "veryfast", "bf": "3"}
 X265 = "log-level=none:pools=1:"
+VPX = {"deadline": "good", "g": "30", "auto-alt-ref": "1", "lag-in-frames": "16"}
 FILMS = {
     "h264 short groups": ("a.mp4", "libx264", {**X264, "g": "12"}),
     "h264 open groups": ("a.mp4", "libx264", {**X264, "g": "30", "x264-params": "open-gop=1"}),
@@ -28,12 +29,12 @@ FILMS = {
     "vp8": (
         "a.webm",
         "libvpx",
-        {"deadline": "good", "cpu-used": "4", "g": "30", "auto-alt-ref": "1", "lag-in-frames": "16"},
+        {**VPX, "cpu-used": "4"},
     ),
     "vp9": (
         "a.webm",
         "libvpx-vp9",
-        {"deadline": "good", "cpu-used": "5", "g": "30", "auto-alt-ref": "1", "lag-in-frames": "16"},
+        {**VPX, "cpu-used": "5"},
     ),
     "av1": ("a.mp4", "libsvtav1", {"preset": "12", "g": "32"}),
     "mjpeg": ("a.avi", "mjpeg", {}),

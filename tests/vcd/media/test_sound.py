@@ -1,5 +1,7 @@
 """Sound laid on the file's clock."""
 
+import itertools
+
 import av
 import numpy as np
 import pytest
@@ -26,7 +28,7 @@ def read(pieces):
     for time, values, how in pieces:
         runs += reader.feed(frame_of(values, **how), time)
     runs += reader.finish()
-    for one, two in zip(runs, runs[1:], strict=False):
+    for one, two in itertools.pairwise(runs):
         assert one.start + len(one.samples) / SAMPLE_RATE == pytest.approx(two.start)
     samples = np.concatenate([r.samples for r in runs]) if runs else np.zeros(0)
     assert reader.count == len(samples)

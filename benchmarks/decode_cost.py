@@ -1,0 +1,142 @@
+"""What reading a film costs beside FFmpeg's full decoding of it: CPU time, memory, exactness.
+
+``python benchmarks/decode_cost.py`` makes a film of 60 s (1280x720, 30 frames a second, H.264 with
+B-frames in groups of 250, AAC) and prints ratios; ``--hour`` loops it to an hour and prints the
+memory as well. ``--file`` measures a film of your own.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import resource
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+RATE, SIDE = 1.0, 224
+
+
+def make_film(path: Path, seconds: int) -> None:
+    """Write a film with motion and grain, about 9 Mbit/s."""
+    grain = f"testsrc2=s=1280x720:r=30:d={seconds},noise=alls=6:allf=t"
+    zoom = f"mandelbrot=s=640x360:r=30:end_scale=0.02:end_pts={30 * seconds}"
+    mix = "[1]scale=1280:720,format=yuv420p[z];[0]format=yuv420p[g];[g][z]blend=all_mode=average"
+    subprocess.run(
+        ["ffmpeg", "-v", "error", "-y", "-f", "lavfi", "-i", grain, "-f", "lavfi", "-i", zoom]
+        + ["-f", "lavfi", "-i", f"sine=440:d={seconds}", "-filter_complex", mix]
+        + ["-t", str(seconds), "-c:v", "libx264", "-preset", "faster", "-bf", "3", "-g", "250"]
+        + ["-b:v", "9M", "-pix_fmt", "yuv420p", "-c:a", "aac", "-ac", "2", str(path)],
+        check=True,
+    )
+
+
+def loop_film(film: Path, path: Path, times: int) -> None:
+    subprocess.run(
+        ["ffmpeg", "-v", "error", "-y", "-stream_loop", str(times - 1), "-i", str(film)]
+        + ["-c", "copy", str(path)],
+        check=True,
+    )
+
+
+def cpu_of(command: list[str]) -> tuple[float, str]:
+    """Run a command; return its CPU seconds (user and system) and what it wrote."""
+    before = resource.getrusage(resource.RUSAGE_CHILDREN)
+    done = subprocess.run(command, check=True, capture_output=True, text=True)
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    spent = after.ru_utime - before.ru_utime + after.ru_stime - before.ru_stime
+    return spent, done.stdout
+
+
+def full_decode(film: Path, *, sound: bool = True) -> list[str]:
+    command = ["ffmpeg", "-v", "error", "-y", "-threads", "1", "-i", str(film)]
+    command += ["-filter_threads", "1", "-an", "-vf", f"fps={RATE:g},scale={SIDE}:{SIDE}"]
+    command += ["-f", "rawvideo", os.devnull]
+    if sound:
+        command += ["-vn", "-ac", "1", "-ar", "16000", "-f", "f32le", os.devnull]
+    return command
+
+
+def read_here(film: str, decoder: str, exact: bool) -> None:
+    """Read a film and print what was found; runs in a process of its own."""
+    from vcd.media import Frame, Sampling, get_decoder
+
+    chosen = get_decoder(decoder)
+    start, wall = time.process_time(), time.perf_counter()
+    recording = chosen.read(film, Sampling(rate=RATE, size=(SIDE, SIDE), exact=exact))
+    times = [item.time for item in recording if isinstance(item, Frame)]
+    spent = time.process_time() - start
+    found = {
+        "cpu": spent,
+        "wall": time.perf_counter() - wall,
+        "times": times,
+        "rate": recording.info.frame_rate,
+        "rss": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024,
+    }
+    print(json.dumps(found))
+
+
+def measure(film: Path, decoders: list[str], repeat: int, reference: bool) -> None:
+    full = min(cpu_of(full_decode(film))[0] for _ in range(repeat)) if reference else 0.0
+    if full:
+        print(f"{'ffmpeg, everything':28s} {full:8.2f} s CPU   ratio 1.00")
+    exact_times: list[float] = []
+    for decoder in decoders:
+        for exact in (True, False) if decoder == "pyav" and reference else (False,):
+            me = [sys.executable, __file__, "--read", decoder, *(["--exact"] if exact else [])]
+            runs = [cpu_of([*me, "--file", str(film)]) for _ in range(repeat)]
+            whole = min(spent for spent, _ in runs)
+            found = min((json.loads(out) for _, out in runs), key=lambda one: one["cpu"])
+            exact_times = exact_times or found["times"]
+            off = max(
+                (abs(a - b) for a, b in zip(exact_times, found["times"], strict=True)), default=0.0
+            )
+            name = f"vcd, {decoder}{', exact' if exact else ''}"
+            ratio = (
+                f"ratio {found['cpu'] / full:.2f} ({whole / full:.2f} with start-up)   "
+                if full
+                else ""
+            )
+            print(
+                f"{name:28s} {found['cpu']:8.2f} s CPU   {ratio}{len(found['times'])} frames, "
+                f"{off * found['rate']:.1f} frames off the rule at most, "
+                f"{found['rss']:.0f} MB at most"
+            )
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--file", type=Path, help="measure this film instead of making one")
+    parser.add_argument("--seconds", type=int, default=60, help="length of the film made")
+    parser.add_argument("--keep", type=Path, help="keep the film made here, or take it from here")
+    parser.add_argument("--hour", action="store_true", help="also read an hour of it")
+    parser.add_argument("--repeat", type=int, default=3, help="the least of so many runs counts")
+    parser.add_argument("--decord", action="store_true", help="measure decord as well")
+    parser.add_argument("--read", help=argparse.SUPPRESS)
+    parser.add_argument("--exact", action="store_true", help=argparse.SUPPRESS)
+    args = parser.parse_args()
+    if args.read:
+        read_here(str(args.file), args.read, args.exact)
+        return
+    if shutil.which("ffmpeg") is None:
+        print("the ffmpeg command is needed to compare with")
+        return
+    decoders = ["pyav", *(["decord"] if args.decord else [])]
+    with tempfile.TemporaryDirectory() as folder:
+        film = args.file or args.keep or Path(folder) / "film.mp4"
+        if not film.exists():
+            make_film(film, args.seconds)
+        measure(film, decoders, args.repeat, reference=True)
+        if args.hour:
+            hour = Path(folder) / "hour.mp4"
+            loop_film(film, hour, max(1, round(3600 / args.seconds)))
+            print("one hour:")
+            measure(hour, ["pyav"], 1, reference=False)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,57 @@
+"""Which streams bear a segment out: evidence of picture and sound along its line."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+
+from vcd.records import STREAMS, FloatArray, Segment, SimilarityMatrix, Stream
+
+__all__ = ["mean_evidence", "speaking_streams"]
+
+_ENOUGH = 0.1
+"""Mean evidence along a line from which a stream bears it out; unrelated content lies below 0."""
+
+
+def speaking_streams(
+    segment: Segment, matrices: Mapping[str, SimilarityMatrix]
+) -> frozenset[Stream]:
+    """Return the streams whose own evidence speaks for a segment, whichever pass found it.
+
+    Parameters
+    ----------
+    segment : Segment
+    matrices : mapping of str to SimilarityMatrix
+        Normalised matrices of the pair by stream.
+
+    Returns
+    -------
+    frozenset of {"visual", "audio"}
+        Where no stream speaks for it clearly, those of the pass that found the segment.
+    """
+    own = frozenset(
+        stream
+        for stream in STREAMS
+        if stream in matrices and mean_evidence(segment, matrices[stream]) >= _ENOUGH
+    )
+    return own or segment.streams
+
+
+def mean_evidence(segment: Segment, matrix: SimilarityMatrix) -> float:
+    """Return the mean evidence of a matrix along the line of a segment, in [-1, 1].
+
+    Each position of the query inside the segment takes the reference position nearest the line;
+    0 where the matrix has no position inside the segment.
+    """
+    query, reference = matrix.query_times.mean(axis=1), matrix.ref_times.mean(axis=1)
+    rows = np.flatnonzero((query >= segment.query_start) & (query < segment.query_end))
+    if len(rows) == 0 or len(reference) == 0:
+        return 0.0
+    share = (query[rows] - segment.query_start) / max(segment.length, 1e-9)
+    if segment.speed < 0:
+        share = 1 - share
+    target = segment.ref_start + share * (segment.ref_end - segment.ref_start)
+    columns = np.abs(reference[None, :] - target[:, None]).argmin(axis=1)
+    line: FloatArray = matrix.evidence[rows, columns]
+    return float(line.mean())
