@@ -26,21 +26,16 @@ def make_film(path: Path, seconds: int) -> None:
     grain = f"testsrc2=s=1280x720:r=30:d={seconds},noise=alls=6:allf=t"
     zoom = f"mandelbrot=s=640x360:r=30:end_scale=0.02:end_pts={30 * seconds}"
     mix = "[1]scale=1280:720,format=yuv420p[z];[0]format=yuv420p[g];[g][z]blend=all_mode=average"
-    subprocess.run(
-        ["ffmpeg", "-v", "error", "-y", "-f", "lavfi", "-i", grain, "-f", "lavfi", "-i", zoom]
-        + ["-f", "lavfi", "-i", f"sine=440:d={seconds}", "-filter_complex", mix]
-        + ["-t", str(seconds), "-c:v", "libx264", "-preset", "faster", "-bf", "3", "-g", "250"]
-        + ["-b:v", "9M", "-pix_fmt", "yuv420p", "-c:a", "aac", "-ac", "2", str(path)],
-        check=True,
-    )
+    command = ["ffmpeg", "-v", "error", "-y", "-f", "lavfi", "-i", grain, "-f", "lavfi", "-i", zoom]
+    command += ["-f", "lavfi", "-i", f"sine=440:d={seconds}", "-filter_complex", mix]
+    command += ["-t", str(seconds), "-c:v", "libx264", "-preset", "faster", "-bf", "3", "-g", "250"]
+    command += ["-b:v", "9M", "-pix_fmt", "yuv420p", "-c:a", "aac", "-ac", "2", str(path)]
+    subprocess.run(command, check=True)
 
 
 def loop_film(film: Path, path: Path, times: int) -> None:
-    subprocess.run(
-        ["ffmpeg", "-v", "error", "-y", "-stream_loop", str(times - 1), "-i", str(film)]
-        + ["-c", "copy", str(path)],
-        check=True,
-    )
+    command = ["ffmpeg", "-v", "error", "-y", "-stream_loop", str(times - 1), "-i", str(film)]
+    subprocess.run([*command, "-c", "copy", str(path)], check=True)
 
 
 def cpu_of(command: list[str]) -> tuple[float, str]:

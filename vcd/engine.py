@@ -142,7 +142,9 @@ class Engine:
             cache=None if cache is None else DescriptorCache(Path(os.fsdecode(cache))),
         )
         self.detector = Detector(
-            threshold=threshold, min_length=min_length, calibrations=self._calibrations()
+            threshold=threshold,
+            min_length=min_length,
+            calibrations=_calibrations(self.models, manifest.fusion),
         )
 
     # Describing ---------------------------------------------------------------------------------
@@ -300,19 +302,6 @@ class Engine:
             if not isinstance(outcome, VcdError):
                 yield source, outcome
 
-    def _calibrations(self) -> dict[str, Calibration]:
-        """Return the calibration of each pass; the fused pass takes the mean of its streams'."""
-        found = {
-            str(stream): Calibration.from_mapping(info.calibration)
-            for stream, info in self.models.items()
-        }
-        if len(found) == len(STREAMS):
-            found["fused"] = Calibration(
-                slope=sum(c.slope for c in found.values()) / len(STREAMS),
-                intercept=sum(c.intercept for c in found.values()) / len(STREAMS),
-            )
-        return found
-
     def _usable(self, descriptor: VideoDescriptor) -> VideoDescriptor:
         """Return the descriptor, after checking that it was made by this engine's models."""
         for stream, info in self.models.items():
@@ -323,12 +312,6 @@ class Engine:
                     file=descriptor.video_id,
                     remedy="describe the video again, or choose the model with --model",
                 )
-        if not any(len(descriptor.tracks.get(s, ())) for s in self.streams):
-            raise DescriptorError(
-                f"holds no {' or '.join(self.streams)} track",
-                file=descriptor.video_id,
-                remedy="describe the video again with these streams",
-            )
         return descriptor
 
 
@@ -353,6 +336,19 @@ def _in_order(
             yield first, future.result()
     finally:
         pool.shutdown(wait=False, cancel_futures=True)
+
+
+def _calibrations(
+    models: Mapping[Stream, ModelInfo], fusion: Mapping[str, Mapping[str, float]]
+) -> dict[str, Calibration]:
+    """Return the calibration of each pass; where none was fitted, the confidence stands."""
+    found = {
+        str(stream): Calibration.from_mapping(info.calibration) for stream, info in models.items()
+    }
+    if len(models) == len(STREAMS):
+        pair = "+".join(models[stream].id for stream in STREAMS)
+        found["fused"] = Calibration.from_mapping(fusion.get(pair, {}))
+    return found
 
 
 def _same_file(first: Source, second: Source) -> bool:

@@ -84,7 +84,9 @@ def describe(
                 f"{len(track)} {track.key} x {track.vectors.shape[1]} ({track.model})"
                 for track in descriptor.tracks.values()
             ]
-            typer.echo(f"{source.name}\t{descriptor.duration:.2f} s\t{', '.join(parts)}")
+            typer.echo(
+                f"{source.name}\t{descriptor.duration:.2f} s\t{', '.join(parts) or 'nothing'}"
+            )
     if output is not None:
         encoding.save(output, kept)
     return SOME_FAILED if console.failures else 0

@@ -18,6 +18,8 @@ __all__ = ["Describer"]
 
 OnError = Callable[[VcdError], None]
 
+_WORDS: dict[Stream, str] = {"visual": "picture", "audio": "sound"}
+
 
 class Describer:
     """Describes files with one model a stream; safe to share by threads.
@@ -54,6 +56,8 @@ class Describer:
     def describe(self, path: PathLike, *, video_id: str, on_error: OnError) -> VideoDescriptor:
         """Describe a file, or take from the cache what it holds of it.
 
+        A file that lacks a wanted stream gives a descriptor without that track.
+
         Parameters
         ----------
         path : path-like
@@ -63,7 +67,9 @@ class Describer:
 
         Raises
         ------
-        MediaError, ModelError
+        MediaError
+            The file cannot be read, or nothing of the wanted streams it has could be decoded.
+        ModelError
         """
         content = "" if self._cache is None else self._cache.content(path)
         parts = self._kept(content, on_error)
@@ -82,12 +88,12 @@ class Describer:
                 parts[stream] = _part(fresh, stream)
                 self._keep(content, stream, parts[stream], on_error)
         joined = _join(video_id, [parts[stream] for stream in self._models])
-        if not any(len(track) for track in joined.tracks.values()):
-            wanted = " or ".join({"visual": "picture", "audio": "sound"}[s] for s in self._models)
+        if joined.tracks and not any(len(track) for track in joined.tracks.values()):
             raise MediaError(
-                f"holds no {wanted} that can be decoded",
+                f"no {' or '.join(_WORDS[t.stream] for t in joined.tracks.values())} of it could "
+                "be decoded",
                 file=path,
-                remedy="play it to see whether it is whole, or choose other --streams",
+                remedy="play it to see whether it is whole",
             )
         return joined
 
@@ -105,9 +111,7 @@ class Describer:
                     parts[stream] = kept
         return parts
 
-    def _keep(
-        self, content: str, stream: Stream, part: VideoDescriptor, on_error: OnError
-    ) -> None:
+    def _keep(self, content: str, stream: Stream, part: VideoDescriptor, on_error: OnError) -> None:
         if self._cache is None or self._cache_full.is_set():
             return
         try:

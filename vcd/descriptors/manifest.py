@@ -129,11 +129,15 @@ class ModelInfo:
 
 @dataclass(frozen=True, slots=True)
 class Manifest:
-    """All models of one folder, and which of them is the default of its stream."""
+    """All models of one folder, and which of them is the default of its stream.
+
+    `fusion` holds calibrations of picture and sound fused, by ``"<visual id>+<audio id>"``.
+    """
 
     folder: Path
     models: tuple[ModelInfo, ...]
     defaults: Mapping[Stream, str]
+    fusion: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
 
     def get(self, name: str) -> ModelInfo:
         """Return a model by id (``visual-1``) or by name alone (``visual``: newest version).
@@ -202,7 +206,12 @@ def load_manifest(folder: PathLike | None = None) -> Manifest:
     try:
         data = json.loads(path.read_text("utf-8"))
         models = tuple(ModelInfo(**entry, folder=root) for entry in data["models"])
-        return Manifest(folder=root, models=models, defaults=dict(data["defaults"]))
+        return Manifest(
+            folder=root,
+            models=models,
+            defaults=dict(data["defaults"]),
+            fusion=dict(data.get("fusion", {})),
+        )
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise ModelError(
             f"is not a valid model manifest ({error})", file=path, remedy="see onnx/README.md"

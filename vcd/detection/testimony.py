@@ -10,8 +10,8 @@ from vcd.records import STREAMS, FloatArray, Segment, SimilarityMatrix, Stream
 
 __all__ = ["mean_evidence", "speaking_streams"]
 
-_ENOUGH = 0.1
-"""Mean evidence along a line from which a stream bears it out; unrelated content lies below 0."""
+_ENOUGH = 0.0
+"""Mean evidence along a line from which a stream bears it out; unrelated content lies below."""
 
 
 def speaking_streams(

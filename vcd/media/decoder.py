@@ -47,8 +47,9 @@ class Sampling:
     picture, sound : bool
         Whether frames and samples are wanted; a stream not wanted is not decoded.
     exact : bool
-        Decode every frame. Otherwise frames that no sample needs are skipped where that is
-        cheaper, and a frame may be up to two frames beside the rule's.
+        Decode every frame whole. Otherwise frames that no sample needs are skipped where that is
+        cheaper: a frame may be up to two frames beside the rule's, and its pixels may differ by
+        about one grey level in the mean.
     """
 
     rate: float = 2.0

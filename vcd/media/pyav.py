@@ -55,9 +55,8 @@ class _Picture:
         interlaced = (
             self._media.interlaced or getattr(self._context, "field_order", 0) not in _PROGRESSIVE
         )
-        # Where frames are wanted nearly as densely as they come there is nothing to pass over.
-        dense = self._rate * 2 >= (self._media.frame_rate or 0)
-        if dense or not safe_codec(name) or (interlaced and name == "h264"):
+        sparse = self._media.is_sparse(self._rate)
+        if not sparse or not safe_codec(name) or (interlaced and name == "h264"):
             return None
         return GroupPlanner(
             self._rate,
@@ -182,7 +181,8 @@ class PyAVRecording:
     """One file being read with PyAV; see `Recording`."""
 
     def __init__(self, path: PathLike, sampling: Sampling, limits: Limits) -> None:
-        self._media = OpenMedia(path, limits)
+        rate = None if sampling.exact else sampling.rate
+        self._media = OpenMedia(path, limits, rate=rate)
         self._sampling = sampling
         self._started = False
         self.info: MediaInfo = self._media.info

