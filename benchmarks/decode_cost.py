@@ -17,6 +17,7 @@ import sys
 import tempfile
 import time
 from pathlib import Path
+from typing import Any
 
 RATE, SIDE = 1.0, 224
 
@@ -75,32 +76,37 @@ def read_here(film: str, decoder: str, exact: bool) -> None:
     print(json.dumps(found))
 
 
-def measure(film: Path, decoders: list[str], repeat: int, reference: bool) -> None:
-    full = min(cpu_of(full_decode(film))[0] for _ in range(repeat)) if reference else 0.0
-    if full:
-        print(f"{'ffmpeg, everything':28s} {full:8.2f} s CPU   ratio 1.00")
-    exact_times: list[float] = []
+def measure(film: Path, decoders: list[str], repeat: int, *, reference: bool) -> None:
+    """Print the least CPU time of each way; the ways take turns, as a busy machine slows all."""
+    ways: dict[str, list[str]] = {}
+    if reference:
+        ways["ffmpeg, everything"] = full_decode(film)
     for decoder in decoders:
-        for exact in (True, False) if decoder == "pyav" and reference else (False,):
-            me = [sys.executable, __file__, "--read", decoder, *(["--exact"] if exact else [])]
-            runs = [cpu_of([*me, "--file", str(film)]) for _ in range(repeat)]
-            whole = min(spent for spent, _ in runs)
-            found = min((json.loads(out) for _, out in runs), key=lambda one: one["cpu"])
-            exact_times = exact_times or found["times"]
-            off = max(
-                (abs(a - b) for a, b in zip(exact_times, found["times"], strict=True)), default=0.0
+        here = [sys.executable, __file__, "--read", decoder, "--file", str(film)]
+        if reference and decoder == "pyav":
+            ways[f"vcd, {decoder}, exact"] = [*here, "--exact"]
+        ways[f"vcd, {decoder}"] = here
+    whole = dict.fromkeys(ways, float("inf"))
+    found: dict[str, dict[str, Any]] = {}
+    for _ in range(repeat):
+        for name, command in ways.items():
+            spent, out = cpu_of(command)
+            whole[name] = min(whole[name], spent)
+            one = json.loads(out) if out else {"cpu": spent, "times": [], "rate": 0, "rss": 0}
+            if name not in found or one["cpu"] < found[name]["cpu"]:
+                found[name] = one
+    full = found.get("ffmpeg, everything", {"cpu": float("nan")})["cpu"]
+    exact = next((one["times"] for one in found.values() if one["times"]), [])
+    for name, one in found.items():
+        line = f"{name:20s} {one['cpu']:8.2f} s CPU, ratio {one['cpu'] / full:.2f}"
+        if one["times"]:
+            pairs = zip(exact, one["times"], strict=True)
+            off = max(abs(x - y) for x, y in pairs) * one["rate"]
+            line += (
+                f" ({whole[name] / full:.2f} with start-up), {len(one['times'])} frames, "
+                f"at most {off:.1f} frames off the rule and {one['rss']:.0f} MB"
             )
-            name = f"vcd, {decoder}{', exact' if exact else ''}"
-            ratio = (
-                f"ratio {found['cpu'] / full:.2f} ({whole / full:.2f} with start-up)   "
-                if full
-                else ""
-            )
-            print(
-                f"{name:28s} {found['cpu']:8.2f} s CPU   {ratio}{len(found['times'])} frames, "
-                f"{off * found['rate']:.1f} frames off the rule at most, "
-                f"{found['rss']:.0f} MB at most"
-            )
+        print(line)
 
 
 def main() -> None:

@@ -22,9 +22,9 @@ import hashlib
 import io
 import json
 import os
+import stat
 import struct
-import tempfile
-import zipfile
+import uuid
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
@@ -160,39 +160,37 @@ def is_descriptor_file(path: PathLike) -> bool:
 def write_whole(path: PathLike, data: bytes) -> None:
     """Write a file beside its place, then rename it: it appears whole or not at all.
 
+    A link is followed and stays a link; a file that exists keeps its mode. What is no regular file
+    (a pipe, a device) is written into as it stands.
+
     Raises
     ------
     OutputError
         The file cannot be written.
     """
-    target = Path(os.fsdecode(path))
-    temporary = None
+    target = Path(os.path.realpath(os.fsdecode(path)))
+    temporary = target.with_name(f".vcd-{uuid.uuid4().hex}.part")
     try:
-        if target.is_dir():
-            raise IsADirectoryError(21, "is a folder")
-        with tempfile.NamedTemporaryFile(
-            dir=target.parent, prefix=".vcd-", suffix=".part", delete=False
-        ) as file:
-            temporary = Path(file.name)
-            file.write(data)
-        temporary.chmod(0o666 & ~_umask())
-        temporary.replace(target)
+        mode = target.stat().st_mode if target.exists() else None
+        if mode is not None and not stat.S_ISREG(mode):
+            target.write_bytes(data)
+            return
+        descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666)
+        try:
+            with os.fdopen(descriptor, "wb") as file:
+                file.write(data)
+            if mode is not None:
+                temporary.chmod(stat.S_IMODE(mode))
+            temporary.replace(target)
+        finally:
+            with suppress(OSError):
+                temporary.unlink()
     except OSError as error:
         raise OutputError(
             f"cannot be written ({error.strerror or error})",
             file=path,
             remedy="check that the folder exists, has room, and allows writing",
         ) from error
-    finally:
-        if temporary is not None:
-            with suppress(OSError):
-                temporary.unlink()
-
-
-def _umask() -> int:
-    current = os.umask(0o022)
-    os.umask(current)
-    return current
 
 
 def _checksum(data: bytes) -> bytes:
@@ -214,22 +212,26 @@ def _header(descriptor: VideoDescriptor) -> dict[str, Any]:
 
 def _split(data: bytes, file: PathLike | None) -> Iterator[bytes]:
     """Yield each byte string of a file, its frame and checksum verified."""
+    whole = memoryview(data)
     start = 0
+    if not data:
+        raise DescriptorError("is empty", file=file, remedy=_DESCRIBE_AGAIN)
     while start < len(data):
-        part = data[start:]
-        if len(part) < _PREFIX.size or part[:4] != MAGIC:
+        rest = len(data) - start
+        if rest < _PREFIX.size or whole[start : start + 4] != MAGIC:
             raise DescriptorError("is not a vcd descriptor", file=file, remedy=_DESCRIBE_AGAIN)
-        _, version, _, _, total = _PREFIX.unpack_from(part)
+        _, version, _, _, total = _PREFIX.unpack_from(data, start)
         if version > VERSION:
             raise DescriptorError(
                 f"is of format version {version}, this vcd reads up to {VERSION}",
                 file=file,
                 remedy="update vcd, or describe the video again",
             )
-        if not _PREFIX.size + _CHECKSUM_BYTES <= total <= len(part):
+        if not _PREFIX.size + _CHECKSUM_BYTES <= total <= rest:
             raise DescriptorError("is cut short", file=file, remedy=_DESCRIBE_AGAIN)
-        body, checksum = part[: total - _CHECKSUM_BYTES], part[total - _CHECKSUM_BYTES : total]
-        if _checksum(body) != checksum:
+        end = start + total - _CHECKSUM_BYTES
+        body = bytes(whole[start:end])
+        if _checksum(body) != whole[end : end + _CHECKSUM_BYTES]:
             raise DescriptorError(
                 "is damaged (checksum differs)", file=file, remedy=_DESCRIBE_AGAIN
             )
@@ -322,10 +324,10 @@ def _to_arrays(descriptors: Sequence[VideoDescriptor]) -> dict[str, npt.NDArray[
 
 def _from_npz(data: bytes, file: PathLike) -> list[VideoDescriptor]:
     try:
-        with np.load(io.BytesIO(data), allow_pickle=False) as archive:
-            arrays = {name: archive[name] for name in archive.files}
+        arrays = _read_npz(data)
         if "vcd" in arrays:
-            return [_from_arrays(json.loads(str(text)), arrays) for text in arrays["vcd"]]
+            rows = {name: _rows_by_id(array) for name, array in arrays.items() if _is_ids(name)}
+            return [_from_arrays(json.loads(str(text)), arrays, rows) for text in arrays["vcd"]]
         return _from_plain_vsc(arrays)
     except KeyError as error:
         raise DescriptorError(
@@ -333,22 +335,45 @@ def _from_npz(data: bytes, file: PathLike) -> list[VideoDescriptor]:
             file=file,
             remedy="a VSC file holds video_ids, timestamps and features",
         ) from error
-    except (ValueError, TypeError, AttributeError, OSError, zipfile.BadZipFile, EOFError) as error:
+    except (ValueError, TypeError, AttributeError) as error:
         raise DescriptorError(
             f"is not a readable descriptor archive ({error})", file=file, remedy=_DESCRIBE_AGAIN
         ) from error
 
 
+def _read_npz(data: bytes) -> dict[str, npt.NDArray[Any]]:
+    """Return the arrays of an archive; whatever is wrong with it is a ValueError."""
+    try:
+        with np.load(io.BytesIO(data), allow_pickle=False) as archive:
+            return {name: archive[name] for name in archive.files}
+    except Exception as error:  # damage shows in zipfile, zlib, tokenize and NumPy's own parser
+        raise ValueError(str(error) or type(error).__name__) from error
+
+
+def _is_ids(name: str) -> bool:
+    return name == "video_ids" or name.endswith(":video_ids")
+
+
+def _rows_by_id(ids: npt.NDArray[Any]) -> dict[str, npt.NDArray[np.intp]]:
+    """Return the rows of every video, in the order of the file."""
+    names, inverse = np.unique(ids, return_inverse=True)
+    order = np.argsort(inverse, kind="stable")
+    parts = np.split(order, np.cumsum(np.bincount(inverse, minlength=len(names)))[:-1])
+    return dict(zip(names.tolist(), parts, strict=True)) if len(names) else {}
+
+
 def _from_arrays(
-    header: Mapping[str, Any], arrays: Mapping[str, npt.NDArray[Any]]
+    header: Mapping[str, Any],
+    arrays: Mapping[str, npt.NDArray[Any]],
+    rows_by_id: Mapping[str, Mapping[str, npt.NDArray[np.intp]]],
 ) -> VideoDescriptor:
     tracks = []
+    none = np.zeros(0, np.intp)
     for entry in header["tracks"]:
-        key = (
-            entry["stream"] if entry["view"] == FULL_VIEW else f"{entry['stream']}/{entry['view']}"
-        )
+        full = entry["view"] == FULL_VIEW
+        key = entry["stream"] if full else f"{entry['stream']}/{entry['view']}"
         prefix = "" if key == "visual" else f"{key}:"
-        rows = arrays[prefix + "video_ids"] == header["video_id"]
+        rows = rows_by_id[prefix + "video_ids"].get(header["video_id"], none)
         tracks.append(
             Track(
                 stream=entry["stream"],
@@ -369,9 +394,10 @@ def _from_plain_vsc(arrays: Mapping[str, npt.NDArray[Any]]) -> list[VideoDescrip
     stamps = np.asarray(arrays["timestamps"], dtype=np.float64)
     if features.ndim != 2 or len(stamps) != len(ids) or len(features) != len(ids):
         raise ValueError("video_ids, timestamps and features differ in length")
+    rows_of = _rows_by_id(ids)
     descriptors = []
     for name in dict.fromkeys(ids.tolist()):
-        rows = np.flatnonzero(ids == name)
+        rows = rows_of[name]
         starts = stamps[rows] if stamps.ndim == 1 else stamps[rows, 0]
         rows = rows[np.argsort(starts, kind="stable")]
         times = stamps[rows]

@@ -118,9 +118,10 @@ class Engine:
         limits: Limits | None = None,
         jobs: int = 1,
     ) -> None:
-        self.streams: tuple[Stream, ...] = tuple(s for s in STREAMS if s in set(streams))
-        if not self.streams or not set(streams) <= set(STREAMS):
-            raise ContractError(f"streams must be some of {STREAMS}, got {tuple(streams)}")
+        wanted = {streams} if isinstance(streams, str) else set(streams)
+        self.streams: tuple[Stream, ...] = tuple(s for s in STREAMS if s in wanted)
+        if not self.streams or not wanted <= set(STREAMS):
+            raise ContractError(f"streams must be some of {STREAMS}, got {sorted(wanted)}")
         if jobs < 1:
             raise ContractError(f"jobs must be at least 1, got {jobs}")
         manifest = load_manifest(models)
@@ -149,9 +150,7 @@ class Engine:
 
     # Describing ---------------------------------------------------------------------------------
 
-    def describe(
-        self, path: PathLike, *, video_id: str | None = None, on_error: OnError | None = None
-    ) -> VideoDescriptor:
+    def describe(self, path: PathLike, *, video_id: str | None = None) -> VideoDescriptor:
         """Describe one file, or take its descriptor from the cache.
 
         Parameters
@@ -159,17 +158,13 @@ class Engine:
         path : path-like
         video_id : str, optional
             The file name without its ending where left out.
-        on_error : callable, optional
-            Told of what went wrong beside the file itself (a damaged or unwritable cache); logged
-            where left out.
 
         Raises
         ------
         MediaError, ModelError
         """
-        tell = on_error or _log
         name = video_id or display_name(Path(os.fsdecode(path)).stem)
-        return self._describer.describe(path, video_id=name, on_error=tell)
+        return self._describer.describe(path, video_id=name)
 
     def describe_all(
         self,
@@ -183,8 +178,21 @@ class Engine:
         Inputs that fail are told to `on_error` and left out; `on_done` is called after each input
         whatever came of it.
         """
-        tell = on_error or _log
-        return self._each(lambda source: self._described(source, tell), sources, tell, on_done)
+        return self._each(self._described, sources, on_error or _log, on_done)
+
+    def prepare_all(
+        self,
+        sources: Sequence[Source],
+        *,
+        on_error: OnError | None = None,
+        on_done: OnDone | None = None,
+    ) -> Iterator[tuple[Source, PreparedVideo]]:
+        """Describe many videos as `describe_all` does, and prepare each for comparison."""
+
+        def work(source: Source) -> PreparedVideo:
+            return self.prepare(self._described(source))
+
+        return self._each(work, sources, on_error or _log, on_done)
 
     # Comparing ----------------------------------------------------------------------------------
 
@@ -224,23 +232,42 @@ class Engine:
         references: Sequence[tuple[Source, PreparedVideo]],
         *,
         on_error: OnError | None = None,
-        on_done: OnDone | None = None,
+        on_compared: Callable[[int], None] | None = None,
     ) -> Iterator[Finding]:
         """Describe many queries and look for each in all references, `jobs` at a time.
 
-        A file is not compared with itself. Queries come in the order given.
+        A file is not compared with itself. Queries come in the order given; `on_compared` is told,
+        from worker threads, of every number of pairs that are done.
         """
-        tell = on_error or _log
+        # Many queries keep all workers busy by themselves; one or two share their references.
+        inner = ThreadPoolExecutor(self.jobs) if len(queries) < self.jobs else None
 
         def work(source: Source) -> Finding:
-            query = self.prepare(self._described(source, tell))
-            others = (video for other, video in references if not _same_file(source, other))
-            found = [m for reference in others if (m := self.compare(query, reference))]
+            try:
+                query = self.prepare(self._described(source))
+            except VcdError:
+                if on_compared is not None:
+                    on_compared(len(references))
+                raise
+
+            def look(reference: tuple[Source, PreparedVideo]) -> Match | None:
+                other, video = reference
+                match = None if _same_file(source, other) else self.compare(query, video)
+                if on_compared is not None:
+                    on_compared(1)
+                return match
+
+            looked = map(look, references) if inner is None else inner.map(look, references)
+            found = [match for match in looked if match is not None]
             found.sort(key=lambda m: (-m.score, m.ref_id))
             return Finding(source, query, tuple(found))
 
-        for _, finding in self._each(work, queries, tell, on_done):
-            yield finding
+        try:
+            for _, finding in self._each(work, queries, on_error or _log, None):
+                yield finding
+        finally:
+            if inner is not None:
+                inner.shutdown(wait=False, cancel_futures=True)
 
     def match(
         self,
@@ -263,21 +290,18 @@ class Engine:
             In the order of the queries, the most probable of each first.
         """
         tell = on_error or _log
-        described = [
-            (source, self.prepare(descriptor))
-            for source, descriptor in self.describe_all(resolve(references, tell), on_error=tell)
-        ]
+        described = list(self.prepare_all(resolve(references, tell), on_error=tell))
         findings = self.search(resolve(queries, tell), described, on_error=tell)
         return [found for finding in findings for found in finding.matches]
 
     # Inside -------------------------------------------------------------------------------------
 
-    def _described(self, source: Source, tell: OnError) -> VideoDescriptor:
+    def _described(self, source: Source) -> VideoDescriptor:
         if source.descriptor is not None:
             return replace(self._usable(source.descriptor), video_id=source.video_id)
         if source.path is None:
             raise ContractError(f"{source.name} has neither a file nor a descriptor")
-        return self.describe(source.path, video_id=source.video_id, on_error=tell)
+        return self.describe(source.path, video_id=source.video_id)
 
     def _each(
         self,
@@ -306,11 +330,14 @@ class Engine:
         """Return the descriptor, after checking that it was made by this engine's models."""
         for stream, info in self.models.items():
             track = descriptor.tracks.get(stream)
-            if track is not None and track.model != info.id:
+            if track is None:
+                continue
+            if track.model != info.id or track.vectors.shape[1] != info.dimensions:
                 raise DescriptorError(
-                    f"its {stream} track was made by model {track.model}, not by {info.id}",
+                    f"its {stream} track was made by model {track.model} "
+                    f"({track.vectors.shape[1]} dimensions), not by {info.id}",
                     file=descriptor.video_id,
-                    remedy="describe the video again, or choose the model with --model",
+                    remedy="describe the video again, or choose the model it was made by",
                 )
         return descriptor
 

@@ -234,6 +234,9 @@ class VideoDescriptor:
             by_key[track.key] = track
         object.__setattr__(self, "tracks", MappingProxyType(by_key))
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        return VideoDescriptor, (self.video_id, self.duration, dict(self.tracks), self.health)
+
     def to_bytes(self) -> bytes:
         """Return the versioned byte string (int8 vectors, checksum) of `vcd.encoding`."""
         from vcd import encoding

@@ -62,12 +62,12 @@ def resolve(given: Given | Iterable[Given], on_error: Callable[[VcdError], None]
         for path in _files(root, on_error):
             new = _of_file(path, on_error)
             sources += new
-            roots += [root if root.is_dir() else root.parent] * len(new)
+            roots += [root if path != root else root.parent] * len(new)
     return _with_unique_ids(sources, roots)
 
 
 def _files(root: Path, on_error: Callable[[VcdError], None]) -> list[Path]:
-    if not root.is_dir():
+    if not os.path.isdir(root):  # noqa: PTH112 - unlike pathlib, it never raises
         return [root]
     found = list(
         find_media(

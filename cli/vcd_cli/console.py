@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -23,10 +24,10 @@ class Step:
         self._progress = progress
         self._task = task
 
-    def advance(self) -> None:
-        """Count one more item as done."""
+    def advance(self, items: int = 1) -> None:
+        """Count more items as done; threads may call it."""
         if self._progress is not None and self._task is not None:
-            self._progress.advance(self._task)
+            self._progress.advance(self._task, items)
 
     def reach(self, done: int, total: int) -> None:
         """Say how many items of how many are done."""
@@ -47,6 +48,10 @@ class Console:
         self.quiet = quiet
         self.failures: list[VcdError] = []
         self._progress: Progress | None = None
+        handler = logging.Handler()
+        handler.emit = lambda record: self.warn(record.getMessage())  # type: ignore[method-assign]
+        logger = logging.getLogger("vcd")
+        logger.handlers, logger.propagate = [handler], False
 
     def fail(self, error: VcdError) -> None:
         """Report an input that could not be used."""

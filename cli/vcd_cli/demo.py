@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Collection, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -28,6 +27,7 @@ def demo(
 ) -> int:
     """Make videos and edited copies, match them, and print the truth beside what was found."""
     from vcd.engine import Engine
+    from vcd_cli import options
     from vcd_cli.run import MatchRun
     from vcd_eval import formats
     from vcd_eval.demo import make_demo
@@ -36,7 +36,7 @@ def demo(
     with console.step("making videos", 2) as step:
         made = make_demo(output_dir, seed=seed, progress=lambda done, of, _: step.reach(done, of))
 
-    run = MatchRun(Engine(threshold=_THRESHOLD, jobs=os.cpu_count() or 1), console)
+    run = MatchRun(Engine(threshold=_THRESHOLD, jobs=options.processors()), console)
     found = [pair.match for pair in run.search(made.folder / "queries", [made.folder / "refs"])]
     labels = formats.read_labels(made.labels)
     _print_table([path.stem for path in made.queries], labels, found)

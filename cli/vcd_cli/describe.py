@@ -8,7 +8,6 @@ from typing import Annotated
 import typer
 
 from vcd import encoding
-from vcd.errors import OutputError
 from vcd.sources import resolve
 from vcd_cli import options
 from vcd_cli.console import Console
@@ -25,13 +24,14 @@ vcd describe uploads/ --output-dir descriptors/
 
 
 def describe(
-    files: Annotated[
-        list[Path], typer.Argument(metavar="FILES...", help="Media files and folders.")
-    ],
+    files: Annotated[list[Path], typer.Argument(metavar="FILES", help="Media files and folders.")],
     output: Annotated[
         Path | None,
         typer.Option(
-            "--output", "-o", help="One file for all: VSC .npz where it ends so, else .vcd."
+            "--output",
+            "-o",
+            metavar="FILE",
+            help="One file for all: VSC .npz where it ends so, else .vcd.",
         ),
     ] = None,
     output_dir: Annotated[
@@ -59,15 +59,9 @@ def describe(
         no_cache=no_cache,
         decoder=decoder,
     )
+    options.check_writable(output)
     if output_dir is not None:
-        try:
-            output_dir.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise OutputError(
-                f"the folder cannot be made ({error.strerror or error})",
-                file=output_dir,
-                remedy="choose another place",
-            ) from error
+        options.make_folder(output_dir)
     sources = resolve(files, console.fail)
     kept = []
     with console.step("describing", len(sources)) as step:
@@ -87,6 +81,6 @@ def describe(
             typer.echo(
                 f"{source.name}\t{descriptor.duration:.2f} s\t{', '.join(parts) or 'nothing'}"
             )
-    if output is not None:
+    if output is not None and kept:
         encoding.save(output, kept)
     return SOME_FAILED if console.failures else 0

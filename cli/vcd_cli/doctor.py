@@ -11,11 +11,10 @@ from pathlib import Path
 import typer
 
 from vcd import __version__
-from vcd.errors import VcdError
 
 EXAMPLES = "Example: vcd doctor"
 
-_NEEDED = ("numpy", "onnxruntime", "av", "typer", "rich")
+_NEEDED = ("numpy", "onnxruntime", "av", "typer", "rich", "platformdirs")
 _EXTRAS = {
     "report": "matplotlib",
     "eval": "scikit-learn",
@@ -50,7 +49,7 @@ def _check(title: str, check: object) -> bool:
     """Run one check, print its line, and say whether it failed."""
     try:
         typer.echo(f"{title}: {check()}")  # type: ignore[operator]
-    except VcdError as error:
+    except Exception as error:  # a doctor tells what is wrong, whatever it is
         typer.echo(f"{title}: FAILED: {error}")
         return True
     return False

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import sys
 from typing import Annotated
@@ -9,8 +10,9 @@ from typing import Annotated
 import typer
 
 from vcd import __version__
-from vcd.errors import ContractError, MissingExtraError, ModelNotFoundError, OutputError, VcdError
+from vcd.errors import MediaError, ModelChecksumError, VcdError
 from vcd_cli import demo, describe, doctor, evaluate, match, models
+from vcd_cli.match import INTERRUPTED
 
 __all__ = ["app", "main"]
 
@@ -30,7 +32,8 @@ app.command("doctor", epilog=doctor.EXAMPLES)(doctor.doctor)
 app.add_typer(models.app, name="models")
 app.add_typer(evaluate.app, name="eval")
 
-_USAGE, _INTERNAL, _INTERRUPTED = 2, 1, 130
+_USAGE, _INTERNAL = 2, 1
+_OURS = (ModelChecksumError, MediaError)  # nothing the command line could have said better
 
 
 def _show_version(wanted: bool) -> None:
@@ -42,7 +45,8 @@ def _show_version(wanted: bool) -> None:
 @app.callback()
 def _root(
     version: Annotated[
-        bool, typer.Option("--version", callback=_show_version, is_eager=True, help="Show it.")
+        bool,
+        typer.Option("--version", callback=_show_version, is_eager=True, help="Show the version."),
     ] = False,
 ) -> None:
     """Find and localize copies in videos, by picture and by sound."""
@@ -54,36 +58,54 @@ def main() -> None:
     0 done, 1 internal error, 2 wrong usage, 3 done but some inputs failed, 10 something was found
     (with --exit-code), 130 interrupted.
     """
-    sys.exit(_run())
+    code = _run()
+    if code == INTERRUPTED:
+        # Worker threads may be inside a long file; files are written whole or not at all.
+        _tell("interrupted; finished work is kept", code)
+        sys.stderr.flush()
+        os._exit(code)
+    sys.exit(code)
 
 
 def _run() -> int:  # noqa: PLR0911 - one return for each way a command can end
     try:
         code = app(standalone_mode=False)
-    except KeyboardInterrupt:
-        return _tell("interrupted; finished work is kept", _INTERRUPTED)
+        sys.stdout.flush()
+    except (KeyboardInterrupt, typer.Abort):
+        return INTERRUPTED
+    except SystemExit as error:
+        # The framework turns a reader that has seen enough (vcd match ... | head) into exit 1.
+        if isinstance(error.__context__, BrokenPipeError):
+            return _reader_left()
+        return error.code if isinstance(error.code, int) else _INTERNAL
     except BrokenPipeError:
-        # The reader has seen enough (vcd match ... | head); nothing is wrong.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 0
-    except typer.Abort:
-        return _tell("interrupted; finished work is kept", _INTERRUPTED)
-    except (ContractError, ModelNotFoundError, MissingExtraError, OutputError) as error:
-        return _tell(str(error), _USAGE)
+        return _reader_left()
     except VcdError as error:
-        return _tell(str(error), _INTERNAL)
+        return _tell(str(error), _INTERNAL if isinstance(error, _OURS) else _USAGE)
     except Exception as error:
-        if hasattr(error, "exit_code") and hasattr(error, "show"):  # click's own, wrong usage
-            error.show()
-            return int(error.exit_code)
-        if os.environ.get("VCD_TRACEBACK"):
-            raise
-        return _tell(
-            f"internal error: {type(error).__name__}: {error} "
-            "(please report it, with what VCD_TRACEBACK=1 shows)",
-            _INTERNAL,
-        )
+        return _unforeseen(error)
     return code if isinstance(code, int) else 0
+
+
+def _reader_left() -> int:
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    return 0
+
+
+def _unforeseen(error: Exception) -> int:
+    if hasattr(error, "exit_code") and hasattr(error, "show"):  # the framework's: wrong usage
+        error.show()
+        return int(error.exit_code)
+    if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EIO):
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return _tell(f"results cannot be written ({error.strerror})", _USAGE)
+    if os.environ.get("VCD_TRACEBACK"):
+        raise error
+    return _tell(
+        f"internal error: {type(error).__name__}: {error} "
+        "(please report it, with what VCD_TRACEBACK=1 shows)",
+        _INTERNAL,
+    )
 
 
 def _tell(message: str, code: int) -> int:

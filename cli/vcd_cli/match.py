@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from contextlib import ExitStack
 from enum import StrEnum
@@ -11,8 +10,8 @@ from typing import Annotated, TextIO
 
 import typer
 
-from vcd.errors import OutputError, display_name
-from vcd.report import ResultWriter, make_writer, whole_file
+from vcd.errors import display_name
+from vcd.report import ResultWriter, make_writer, require_matplotlib, whole_file
 from vcd_cli import options
 from vcd_cli.console import Console
 from vcd_cli.run import MatchRun
@@ -28,7 +27,7 @@ vcd match song.mp3 refs/ --streams audio
 vcd match query.mp4 refs/ --html report.html
 """
 
-FOUND, SOME_FAILED = 10, 3
+FOUND, SOME_FAILED, INTERRUPTED = 10, 3, 130
 
 
 class Format(StrEnum):
@@ -44,20 +43,25 @@ def match(
     query: Annotated[
         Path,
         typer.Argument(
-            metavar="QUERY", help="A video, picture, sound or descriptor file, or a folder."
+            metavar="QUERY",
+            help="A video, picture, sound or descriptor file, a library, or a folder.",
         ),
     ],
     refs: Annotated[
-        list[Path], typer.Argument(metavar="REFS...", help="Files and folders to look in.")
+        list[Path],
+        typer.Argument(
+            metavar="REFS", help="The same, to look in. A file is not compared with itself."
+        ),
     ],
     threshold: Annotated[
-        float, typer.Option(min=0, max=1, help="Smallest probability to report.")
+        float, typer.Option(min=0, max=1, metavar="P", help="Smallest probability to report.")
     ] = 0.5,
     top: Annotated[
-        int | None, typer.Option(min=1, help="At most this many references a query.")
+        int | None, typer.Option(min=1, metavar="N", help="At most this many references a query.")
     ] = None,
     min_length: Annotated[
-        float, typer.Option(min=0, help="Shortest segment to report, in seconds.")
+        float,
+        typer.Option(min=0, metavar="SECONDS", help="Shortest segment to report."),
     ] = 2.5,
     streams: options.Streams = "visual,audio",
     rate: options.Rate = 2.0,
@@ -72,7 +76,8 @@ def match(
         typer.Option(help="Form of the results (default: table on a terminal, else jsonl)."),
     ] = None,
     output: Annotated[
-        Path | None, typer.Option("--output", "-o", help="Write results here, not to stdout.")
+        Path | None,
+        typer.Option("--output", "-o", metavar="FILE", help="Write results here."),
     ] = None,
     plot: Annotated[
         Path | None, typer.Option(metavar="DIR", help="Draw one picture a pair into this folder.")
@@ -99,16 +104,21 @@ def match(
         threshold=threshold,
         min_length=min_length,
     )
+    output = None if output == Path("-") else output
     for path in (output, html):
-        _check_writable(path)
+        options.check_writable(path)
     if plot is not None:
-        _make_folder(plot)
+        options.make_folder(plot)
+        require_matplotlib()
 
     run = MatchRun(engine, console, top=top)
     with ExitStack() as stack:
         writer = stack.enter_context(_writer(stack, format, output))
-        for pair in run.search(query, refs):
-            writer.write_match(pair)
+        try:
+            for pair in run.search(query, refs):
+                writer.write_match(pair)
+        except KeyboardInterrupt:
+            return INTERRUPTED  # on the way out the file is written with what was found so far
         for failure in console.failures:
             writer.write_error(failure)
     if plot is not None:
@@ -127,26 +137,3 @@ def _writer(stack: ExitStack, format: Format | None, output: Path | None) -> Res
     if format is None:
         format = Format.table if output is None and sys.stdout.isatty() else Format.jsonl
     return make_writer(format.value, stream)
-
-
-def _check_writable(path: Path | None) -> None:
-    """Refuse a place that cannot be written before any work is done."""
-    if path is None:
-        return
-    if path.is_dir() or not path.parent.is_dir() or not os.access(path.parent, os.W_OK):
-        raise OutputError(
-            "cannot be written",
-            file=path,
-            remedy="name a file in a folder that exists and allows writing",
-        )
-
-
-def _make_folder(path: Path) -> None:
-    try:
-        path.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise OutputError(
-            f"the folder cannot be made ({error.strerror or error})",
-            file=path,
-            remedy="choose another place",
-        ) from error

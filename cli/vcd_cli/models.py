@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import typer
 
-from vcd.errors import ModelError
+from vcd.errors import ModelError, ModelNotFoundError
 from vcd_cli.console import Console
 
 EXAMPLES = "Example: vcd models verify"
@@ -52,11 +52,13 @@ def verify() -> int:
     for model in load_manifest().models:
         try:
             check_model(model)
-        except ModelError as error:
-            if model.package and model.id not in load_manifest().defaults.values():
+        except ModelNotFoundError as error:
+            if model.package:
                 typer.echo(f"{model.id}\tnot installed\t{error.remedy}")
             else:
                 console.fail(error)
+        except ModelError as error:
+            console.fail(error)
         else:
             typer.echo(f"{model.id}\tok\t{model.path}")
     return 3 if console.failures else 0

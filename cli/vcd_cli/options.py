@@ -11,6 +11,7 @@ import typer
 
 from vcd.descriptors.cache import default_cache_folder
 from vcd.engine import Engine
+from vcd.errors import OutputError
 from vcd.records import STREAMS, Stream
 
 __all__ = [
@@ -23,8 +24,11 @@ __all__ = [
     "Quiet",
     "Rate",
     "Streams",
+    "check_writable",
     "chosen_streams",
     "make_engine",
+    "make_folder",
+    "processors",
 ]
 
 
@@ -37,7 +41,7 @@ class DecoderName(StrEnum):
 
 Streams = Annotated[
     str,
-    typer.Option(metavar="LIST", help="Streams to compare: visual, audio, or visual,audio."),
+    typer.Option(metavar="LIST", help="Streams to use: visual, audio, or visual,audio."),
 ]
 Rate = Annotated[
     float, typer.Option(min=0.01, max=60, help="Frames a second to describe.", metavar="FPS")
@@ -60,7 +64,13 @@ Models = Annotated[
 ]
 Jobs = Annotated[
     int | None,
-    typer.Option("--jobs", "-j", min=1, help="Files worked on side by side (default: all cores)."),
+    typer.Option(
+        "--jobs",
+        "-j",
+        min=1,
+        metavar="N",
+        help="Files worked on at once (default: all cores).",
+    ),
 ]
 Cache = Annotated[
     Path | None,
@@ -122,5 +132,46 @@ def make_engine(
         min_length=min_length,
         cache=None if no_cache else cache or default_cache_folder(),
         decoder=decoder.value,
-        jobs=jobs or os.cpu_count() or 1,
+        jobs=jobs or processors(),
     )
+
+
+def processors() -> int:
+    """Return the number of processors this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+def check_writable(path: Path | None) -> None:
+    """Refuse a place that cannot be written before any work is done.
+
+    Raises
+    ------
+    OutputError
+    """
+    if path is None:
+        return
+    if os.path.isdir(path) or not os.access(path.parent, os.W_OK | os.X_OK):  # noqa: PTH112
+        raise OutputError(
+            "cannot be written",
+            file=path,
+            remedy="name a file in a folder that exists and allows writing",
+        )
+
+
+def make_folder(path: Path) -> None:
+    """Make a folder for results.
+
+    Raises
+    ------
+    OutputError
+    """
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise OutputError(
+            f"the folder cannot be made ({error.strerror or error})",
+            file=path,
+            remedy="choose another place",
+        ) from error

@@ -46,19 +46,17 @@ class MatchRun:
         console = self._console
         given = resolve(references, console.fail)
         with console.step("describing references", len(given)) as step:
-            for source, descriptor in self._engine.describe_all(
+            for source, video in self._engine.prepare_all(
                 given, on_error=console.fail, on_done=lambda _: step.advance()
             ):
-                console.warn_of_damage(source.name, descriptor.health)
-                self._references[source.video_id] = source, self._engine.prepare(descriptor)
+                console.warn_of_damage(source.name, video.descriptor.health)
+                self._references[source.video_id] = source, video
         asked = resolve(queries, console.fail)
         self._queries = len(asked)
-        with console.step("searching", len(asked)) as step:
+        others = list(self._references.values())
+        with console.step("comparing", len(asked) * len(others)) as step:
             for finding in self._engine.search(
-                asked,
-                list(self._references.values()),
-                on_error=console.fail,
-                on_done=lambda _: step.advance(),
+                asked, others, on_error=console.fail, on_compared=step.advance
             ):
                 console.warn_of_damage(finding.source.name, finding.query.descriptor.health)
                 for match in finding.matches[: self._top]:

@@ -1,5 +1,7 @@
 """Descriptors survive the way to disk and back; damage is always noticed."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -138,10 +140,48 @@ def test_unwritable_place_leaves_nothing_behind(tmp_path):
     with pytest.raises(OutputError, match="cannot be written"):
         make_descriptor().save(tmp_path / "no folder" / "x.vcd")
     (tmp_path / "folder").mkdir()
-    with pytest.raises(OutputError, match="is a folder"):
+    with pytest.raises(OutputError, match="cannot be written"):
         make_descriptor().save(tmp_path / "folder")
     assert [p.name for p in tmp_path.iterdir()] == ["folder"]
     assert not list((tmp_path / "folder").iterdir())
+
+
+def test_empty_file_is_no_descriptor(tmp_path):
+    (tmp_path / "x.vcd").touch()
+    with pytest.raises(DescriptorError, match="is empty"):
+        encoding.load(tmp_path / "x.vcd")
+
+
+def test_every_damaged_archive_is_refused_or_read(tmp_path):
+    path = tmp_path / "x.npz"
+    make_descriptor(n=3).save(path)
+    whole = path.read_bytes()
+    rng = np.random.default_rng(0)
+    for _ in range(100):
+        data = bytearray(whole)
+        for position in rng.integers(0, len(data), 3):
+            data[position] ^= int(rng.integers(1, 256))
+        path.write_bytes(data)
+        try:
+            encoding.load(path)
+        except DescriptorError as error:
+            assert "x.npz" in str(error)
+
+
+def test_link_stays_a_link_and_the_mode_is_kept(tmp_path):
+    target, link = tmp_path / "real.vcd", tmp_path / "link.vcd"
+    target.write_bytes(b"old")
+    target.chmod(0o600)
+    link.symlink_to(target)
+    make_descriptor().save(link)
+    assert link.is_symlink()
+    assert target.stat().st_mode & 0o777 == 0o600
+    assert_same(make_descriptor(), VideoDescriptor.load(target))
+
+
+def test_device_is_written_into():
+    encoding.write_whole("/dev/null", b"data")
+    assert not Path("/dev/null").is_file()
 
 
 def test_writing_replaces_whole(tmp_path):

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import json
 import os
+import stat
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -45,9 +47,9 @@ class DescriptorCache:
             The file cannot be read.
         """
         try:
-            # Anything but a regular file is left to the decoder to refuse; a pipe would hang here.
-            if Path(os.fsdecode(path)).exists() and not Path(os.fsdecode(path)).is_file():
-                raise IsADirectoryError(21, "is no regular file")
+            # A pipe would hang here.
+            if not stat.S_ISREG(os.stat(path).st_mode):  # noqa: PTH116 - bytes paths are welcome
+                raise OSError(errno.EINVAL, "is no regular file")
             with open(path, "rb") as file:  # noqa: PTH123 - bytes paths are welcome
                 digest = hashlib.file_digest(file, lambda: hashlib.blake2b(digest_size=20))
         except FileNotFoundError as error:

@@ -24,6 +24,9 @@ class DescribeSettings:
     rate: float = 2.0
     exact: bool = False
 
+    def __post_init__(self) -> None:
+        Sampling(rate=self.rate, exact=self.exact)  # refuses what no decoder could do
+
 
 def describe_file(
     path: PathLike,

@@ -2,21 +2,22 @@
 
 from __future__ import annotations
 
+import logging
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import replace
 
 from vcd.descriptors.cache import DescriptorCache
 from vcd.descriptors.describe import DescribeSettings, describe_file
 from vcd.descriptors.manifest import ModelInfo
 from vcd.descriptors.runtime import DescriptorModel
-from vcd.errors import DescriptorError, MediaError, OutputError, PathLike, VcdError
+from vcd.errors import DescriptorError, MediaError, OutputError, PathLike
 from vcd.media.decoder import Decoder, Limits
 from vcd.records import Health, Stream, VideoDescriptor
 
 __all__ = ["Describer"]
 
-OnError = Callable[[VcdError], None]
+logger = logging.getLogger("vcd")
 
 _WORDS: dict[Stream, str] = {"visual": "picture", "audio": "sound"}
 
@@ -53,17 +54,16 @@ class Describer:
         self._cache = cache
         self._cache_full = threading.Event()
 
-    def describe(self, path: PathLike, *, video_id: str, on_error: OnError) -> VideoDescriptor:
+    def describe(self, path: PathLike, *, video_id: str) -> VideoDescriptor:
         """Describe a file, or take from the cache what it holds of it.
 
-        A file that lacks a wanted stream gives a descriptor without that track.
+        A file that lacks a wanted stream gives a descriptor without that track. A cache that is
+        damaged or cannot be written is logged as a warning and stops nothing.
 
         Parameters
         ----------
         path : path-like
         video_id : str
-        on_error : callable
-            Told of a cache that is damaged or cannot be written; neither stops the work.
 
         Raises
         ------
@@ -72,7 +72,7 @@ class Describer:
         ModelError
         """
         content = "" if self._cache is None else self._cache.content(path)
-        parts = self._kept(content, on_error)
+        parts = self._kept(content)
         missing = [stream for stream in self._models if stream not in parts]
         if missing:
             fresh = describe_file(
@@ -86,7 +86,7 @@ class Describer:
             )
             for stream in missing:
                 parts[stream] = _part(fresh, stream)
-                self._keep(content, stream, parts[stream], on_error)
+                self._keep(content, stream, parts[stream])
         joined = _join(video_id, [parts[stream] for stream in self._models])
         if joined.tracks and not any(len(track) for track in joined.tracks.values()):
             raise MediaError(
@@ -97,7 +97,7 @@ class Describer:
             )
         return joined
 
-    def _kept(self, content: str, on_error: OnError) -> dict[Stream, VideoDescriptor]:
+    def _kept(self, content: str) -> dict[Stream, VideoDescriptor]:
         parts: dict[Stream, VideoDescriptor] = {}
         if self._cache is None:
             return parts
@@ -105,20 +105,20 @@ class Describer:
             try:
                 kept = self._cache.get(content, self._cache_settings(stream))
             except DescriptorError as error:
-                on_error(error)
+                logger.warning("cache: %s", error)
             else:
                 if kept is not None:
                     parts[stream] = kept
         return parts
 
-    def _keep(self, content: str, stream: Stream, part: VideoDescriptor, on_error: OnError) -> None:
+    def _keep(self, content: str, stream: Stream, part: VideoDescriptor) -> None:
         if self._cache is None or self._cache_full.is_set():
             return
         try:
             self._cache.put(content, self._cache_settings(stream), part)
         except OutputError as error:
             self._cache_full.set()  # told once, not once a file
-            on_error(error)
+            logger.warning("nothing is kept: %s", error)
 
     def _cache_settings(self, stream: Stream) -> dict[str, object]:
         info = self._models[stream].info

@@ -10,14 +10,13 @@ from vcd.records import STREAMS, FloatArray, Segment, SimilarityMatrix, Stream
 
 __all__ = ["mean_evidence", "speaking_streams"]
 
-_ENOUGH = 0.0
-"""Mean evidence along a line from which a stream bears it out; unrelated content lies below."""
-
 
 def speaking_streams(
     segment: Segment, matrices: Mapping[str, SimilarityMatrix]
 ) -> frozenset[Stream]:
     """Return the streams whose own evidence speaks for a segment, whichever pass found it.
+
+    Unrelated content has negative evidence, silent and black content none at all (0).
 
     Parameters
     ----------
@@ -33,7 +32,7 @@ def speaking_streams(
     own = frozenset(
         stream
         for stream in STREAMS
-        if stream in matrices and mean_evidence(segment, matrices[stream]) >= _ENOUGH
+        if stream in matrices and mean_evidence(segment, matrices[stream]) > 0
     )
     return own or segment.streams
 

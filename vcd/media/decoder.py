@@ -49,7 +49,7 @@ class Sampling:
     exact : bool
         Decode every frame whole. Otherwise frames that no sample needs are skipped where that is
         cheaper: a frame may be up to two frames beside the rule's, and its pixels may differ by
-        about one grey level in the mean.
+        about one grey level in the mean (three where the film is of very low quality).
     """
 
     rate: float = 2.0

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import math
 import time
 from collections import deque
 from collections.abc import Iterator
@@ -12,7 +13,6 @@ from typing import Any, Literal
 
 from av.audio.frame import AudioFrame
 from av.audio.stream import AudioStream
-from av.container import InputContainer
 from av.packet import Packet
 from av.stream import Discard, Disposition
 from av.video.frame import VideoFrame
@@ -36,6 +36,10 @@ _SIZE_FIRST = frozenset({"png", "apng", "mjpeg"})  # their size is read without 
 
 _STILL_BRANDS = frozenset({"avif", "heic", "heix", "heif", "mif1"})
 _DEFAULT_BONUS = 5_000_000  # pixels: what being marked as default is worth, as in FFmpeg's choice
+# Smoothing B-frames is a tenth of the work in H.264. Left out, pixels change by about one grey
+# level in the mean. "all" would save as much again, but there the change builds up to three levels
+# and more within a group. In HEVC nearly all frames are B-frames and build on each other.
+_UNSMOOTHED = "bidir"
 _MAX_FRAME_RATE = 100_000
 _JUMP = 10.0  # seconds: a stamp this far beyond the declared end is an error of the file
 _MAX_READ_ERRORS = 16
@@ -81,7 +85,9 @@ class OpenMedia:
         self.limits = limits
         self.problems: list[str] = []
         self._deadline = time.monotonic() + limits.max_wall_time
-        self.container: InputContainer = open_container(path, limits)
+        self._demuxer: Iterator[Packet[Any]] = iter(())
+        self._lead: deque[Packet[Any]] = deque()
+        self.container, self._source = open_container(path, limits)
         try:
             self._prepare(rate)
         except BaseException:
@@ -112,19 +118,19 @@ class OpenMedia:
             self.video.codec_context.thread_count = 1
             options = dict(self.video.codec_context.options)
             options["max_pixels"] = str(self.limits.max_pixels)
-            # Smoothing B-frames is a tenth of the work; left out, pixels change by half a grey level
-            # in the mean, as few other frames build on these. In HEVC nearly all frames are B.
             if (
                 rate is not None
                 and self.is_sparse(rate)
                 and self.video.codec_context.name == "h264"
             ):
-                options["skip_loop_filter"] = "bidir"
+                options["skip_loop_filter"] = _UNSMOOTHED
             self.video.codec_context.options = options
         if self.audio is not None:
             self.audio.codec_context.thread_count = 1
         self._demuxer = self.container.demux(*chosen)
-        self._lead: deque[Packet[Any]] = deque()
+        bases = {s.index: s.time_base or Fraction(1, 1) for s in chosen}
+        self._bases = {i: (base.numerator, base.denominator) for i, base in bases.items()}
+        self._astray_from = math.inf
         self._exhausted = False
         self._errors = 0
         self.interlaced = False
@@ -133,6 +139,8 @@ class OpenMedia:
         self._read_lead(chosen)
         self.origin = self._find_origin()
         self.info = self._describe()
+        if self.duration_is_stated and self.declared_end > 0:
+            self._astray_from = self.declared_end + _JUMP
         if self.info.duration > self.limits.max_duration:
             raise self.limit(f"lasts {self.info.duration:.0f} s", "max_duration")
 
@@ -144,7 +152,8 @@ class OpenMedia:
             return
         # The size is not known, perhaps because it exceeds the limit that FFmpeg was given: look
         # again without.
-        with open_container(self.path, replace(self.limits, max_pixels=_ANY_SIZE)) as again:
+        again, source = open_container(self.path, replace(self.limits, max_pixels=_ANY_SIZE))
+        with contextlib.closing(source), again:
             for other in again.streams.video:
                 self.check_pixels(other.codec_context.width, other.codec_context.height)
 
@@ -407,21 +416,24 @@ class OpenMedia:
 
     def seconds(self, stream: VideoStream | AudioStream, stamp: int) -> float:
         """Return a time stamp of a stream as seconds of the file's clock."""
-        base = stream.time_base
-        if base is None:
-            return 0.0
-        return stamp * base.numerator / base.denominator - self.origin
+        # Called for every packet: a Fraction for each would cost more than decoding sound does.
+        numerator, denominator = self._bases[stream.index]
+        return stamp * numerator / denominator - self.origin
 
     def is_astray(self, seconds: float) -> bool:
         """Say whether a time lies so far beyond the declared end that it must be damaged."""
-        end = self.declared_end
-        return self.duration_is_stated and end > 0 and seconds > end + _JUMP
+        return seconds > self._astray_from
 
     def close(self) -> None:
         """Close the file; harmless when done twice."""
         self._demuxer = iter(())
         self._lead = deque()
         self.container.close()
+        self._source.close()
+
+    def __del__(self) -> None:
+        if hasattr(self, "_source"):  # else opening failed
+            self.close()
 
 
 def _clock_seconds(text: str) -> float:

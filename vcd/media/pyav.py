@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import partial
 from typing import Any
 
 from av.packet import Packet
@@ -28,6 +29,7 @@ from vcd.records import Health
 __all__ = ["PyAVDecoder", "PyAVRecording"]
 
 _EARLY_SECONDS, _EARLY_SHARE = 0.5, 0.02  # how much may be missing before it is worth a warning
+_BACK = 1.0  # seconds by which times may go back before it is worth a warning
 _PROGRESSIVE = (0, 1)  # FFmpeg's field orders "unknown" and "progressive"
 
 
@@ -44,6 +46,7 @@ class _Picture:
         self._maker = PixelMaker(sampling.size, media.aspect, media.limits)
         self._converted: tuple[VideoFrame, Any] | None = None
         self._spacing = 1 / media.frame_rate if media.frame_rate else 1 / sampling.rate
+        self._tick = float(media.video.time_base or 0)
         self._rate = sampling.rate
         self._planner = None if sampling.exact else self._plan()
         self.end = 0.0  # seconds at which what was read, or passed over, ends
@@ -60,7 +63,7 @@ class _Picture:
             return None
         return GroupPlanner(
             self._rate,
-            lambda stamp: self._media.seconds(self._stream, stamp),
+            partial(self._media.seconds, self._stream),
             name,
             self._context.extradata,
         )
@@ -120,6 +123,8 @@ class _Picture:
             return
         media.check_time(at)
         if at < -self._spacing / 2 or (before is not None and at <= before):
+            # Two frames of one time are no loss; a clock that jumps back is.
+            self.astray += before is not None and at < before - _BACK
             return
         at = max(at, 0.0)
         if self.first is None:
@@ -129,8 +134,7 @@ class _Picture:
             yield self._frame(pick)
 
     def _reach(self, at: float, duration: int | None) -> None:
-        base = self._stream.time_base
-        shown = float(duration * base) if duration and duration > 0 and base else self._spacing
+        shown = duration * self._tick if duration and duration > 0 else self._spacing
         self.end = max(self.end, at + shown)
 
     def _frame(self, pick: Pick[VideoFrame]) -> Frame:
@@ -275,6 +279,9 @@ class PyAVRecording:
             samples_expected = max(
                 samples, sound.reader.count, round((short - start_of_sound) * SAMPLE_RATE)
             )
+            if sound.reader.left_out > _BACK * SAMPLE_RATE:
+                lost = sound.reader.left_out / SAMPLE_RATE
+                warnings.append(f"{lost:.1f} s of sound go back in time and were left out")
             warnings += _damage("sound", sound.damaged, sound.packets, sound.astray)
         if (picture or sound) and not frames and not samples:
             raise self._nothing()

@@ -16,6 +16,7 @@ from vcd.records import FloatArray
 __all__ = ["SoundReader", "clean"]
 
 _RUN = SAMPLE_RATE  # samples gathered before a run is given out
+_PIECE = SAMPLE_RATE // 2  # samples that the resampler gathers before it gives them out
 # Less than the shortest common packet (20 ms) and more than the rounding of any container.
 _JITTER = 0.015
 
@@ -40,12 +41,15 @@ class SoundReader:
         Samples given out or waiting, silence included.
     decoded : int
         Samples that were decoded: `count` less the silence filled in.
+    left_out : int
+        Samples that were decoded for a time already given out.
     """
 
     def __init__(self) -> None:
         self.start: float | None = None
         self.count = 0
         self.decoded = 0
+        self.left_out = 0
         self._given = 0
         self._waiting: list[FloatArray] = []
         self._resampler: AudioResampler | None = None
@@ -82,7 +86,7 @@ class SoundReader:
 
     def _begin(self, time: float, kind: tuple[Any, ...]) -> Iterator[Samples]:
         self._kind = kind
-        self._resampler = AudioResampler("flt", "mono", SAMPLE_RATE)
+        self._resampler = AudioResampler("flt", "mono", SAMPLE_RATE, _PIECE)
         self._segment_start, self._segment_length = time, 0.0
         if self.start is None:
             self.start = time
@@ -109,7 +113,7 @@ class SoundReader:
                 raise
             # A layout that FFmpeg has no mixing matrix for.
             self._downmix = True
-            self._resampler = AudioResampler("flt", "mono", SAMPLE_RATE)
+            self._resampler = AudioResampler("flt", "mono", SAMPLE_RATE, _PIECE)
             self._resample(frame)
             return
         for piece in resampled:
@@ -119,6 +123,7 @@ class SoundReader:
     def _append(self, samples: FloatArray) -> None:
         skipped = min(self._skip, len(samples))
         self._skip -= skipped
+        self.left_out += skipped
         samples = samples[skipped:]
         self._waiting.append(samples)
         self.count += len(samples)

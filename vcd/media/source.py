@@ -22,7 +22,7 @@ from av.container import InputContainer
 from vcd.errors import MediaError, MediaNotFoundError, PathLike
 from vcd.media.decoder import Limits
 
-__all__ = ["FILE_PROBLEMS", "PICTURE_FORMATS", "open_container", "open_regular"]
+__all__ = ["FILE_PROBLEMS", "PICTURE_FORMATS", "Source", "open_container", "open_regular"]
 
 PICTURE_FORMATS = tuple(
     f"{name}_pipe"
@@ -63,22 +63,26 @@ def _silence() -> None:
             _quiet = True
 
 
-class _Source:
+class Source:
     """The bytes of a regular file, without its name: FFmpeg judges by content alone."""
 
     def __init__(self, fd: int) -> None:
         self._fd = fd
 
     def read(self, size: int) -> bytes:
+        """Return at most `size` bytes, none at the end."""
         return os.read(self._fd, size)
 
     def seek(self, offset: int, whence: int = os.SEEK_SET) -> int:
+        """Go to a position and return it."""
         return os.lseek(self._fd, offset, whence)
 
     def tell(self) -> int:
+        """Return the position."""
         return os.lseek(self._fd, 0, os.SEEK_CUR)
 
     def close(self) -> None:
+        """Close the file; harmless when done twice."""
         fd, self._fd = self._fd, -1
         if fd >= 0:
             os.close(fd)
@@ -128,7 +132,7 @@ def open_regular(path: PathLike) -> int:
     raise MediaError(problem, file=path, remedy=remedy)
 
 
-def open_container(path: PathLike, limits: Limits) -> InputContainer:
+def open_container(path: PathLike, limits: Limits) -> tuple[InputContainer, Source]:
     """Open a media file for reading.
 
     Parameters
@@ -140,8 +144,8 @@ def open_container(path: PathLike, limits: Limits) -> InputContainer:
 
     Returns
     -------
-    InputContainer
-        To be closed by the caller; holds the only reference to the open file.
+    InputContainer, Source
+        Both to be closed by the caller, in this order.
 
     Raises
     ------
@@ -151,7 +155,7 @@ def open_container(path: PathLike, limits: Limits) -> InputContainer:
         It is no regular file, may not be read, is empty, or is in no format that is read.
     """
     _silence()
-    source = _Source(open_regular(path))
+    source = Source(open_regular(path))
     options: dict[str, Any] = {
         "options": {"max_pixels": str(limits.max_pixels)},
         "container_options": {
@@ -173,4 +177,4 @@ def open_container(path: PathLike, limits: Limits) -> InputContainer:
             remedy="it may be cut off, damaged, of another kind, or a playlist, which is not "
             "followed; play it to check",
         ) from None
-    return container
+    return container, source

@@ -1,7 +1,7 @@
 """Report: matches in; something for a person or a program out; computes nothing about copies."""
 
 from vcd.report.html import write_html
-from vcd.report.plot import plot_file_name, plot_pair
+from vcd.report.plot import plot_file_name, plot_pair, require_matplotlib
 from vcd.report.views import MediaView, PairView, RunReport, query_coverage, ref_coverage
 from vcd.report.writers import (
     FORMATS,
@@ -24,6 +24,7 @@ __all__ = [
     "plot_pair",
     "query_coverage",
     "ref_coverage",
+    "require_matplotlib",
     "whole_file",
     "write_html",
     "write_results",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import importlib.util
 import io
 import re
 import warnings
@@ -74,13 +75,16 @@ def _plain(name: str) -> str:
     return re.sub(r"[^A-Za-z0-9._-]+", "_", last).strip("._-")[-60:] or "video"
 
 
+def require_matplotlib() -> None:
+    """Raise `MissingExtraError` where matplotlib is not installed."""
+    if importlib.util.find_spec("matplotlib") is None:
+        raise MissingExtraError("plots need matplotlib", remedy='pip install "vcd-engine[report]"')
+
+
 def _new_figure(shown: list[str]) -> Figure:
-    try:
-        from matplotlib.figure import Figure
-    except ImportError as error:
-        raise MissingExtraError(
-            "plots need matplotlib", remedy='pip install "vcd-engine[report]"'
-        ) from error
+    require_matplotlib()
+    from matplotlib.figure import Figure
+
     panels = max(len(shown), 1)
     figure = Figure(
         figsize=(PANEL_INCHES[0] * panels, PANEL_INCHES[1]),

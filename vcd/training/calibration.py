@@ -25,15 +25,15 @@ from vcd.descriptors.audio import AudioTrackBuilder
 from vcd.descriptors.manifest import FILE_NAME
 from vcd.descriptors.visual import VisualTrackBuilder
 from vcd.encoding import write_whole
-from vcd.engine import Engine, PreparedVideo
+from vcd.engine import Engine
 from vcd.media import SAMPLE_RATE, Frame, Samples
-from vcd.records import Segment, VideoDescriptor
+from vcd.records import Segment, SimilarityMatrix, VideoDescriptor
 from vcd.training.first_audio import FROM_EACH, Sound, edit, read_sounds
 from vcd.training.first_visual import SIZE, Picture, read_photos
 
 RATE = 2.0  # frames a second
-REFERENCES = 60
-QUERIES = 120
+REFERENCES = 30
+QUERIES = 60
 SECONDS = 24  # of a reference
 SAME = 0.4
 """A found segment is right when sqrt(overlap / enclosing box) with a true one exceeds this."""
@@ -200,7 +200,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("sounds", type=Path)
     parser.add_argument("folder", type=Path)
     options = parser.parse_args(arguments)
-    photos = list(read_photos(options.photos, 600, seed=7))
+    photos = list(read_photos(options.photos, 400, seed=7))
     sounds = read_sounds(options.sounds, start=FROM_EACH + 5)
     maker = Maker(photos, sounds, options.folder)
     films = [maker.film(SECONDS, foreign=False) for _ in range(REFERENCES)]
@@ -214,8 +214,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
         query = engine.prepare(maker.describe(f"Q{number}", film))
         for index, reference in enumerate(references):
             right = [segment for i, segment in truth if i == index]
-            for stream in found:
-                found[stream] += judged(engine, query, reference, stream, right)
+            for stream, matrix in engine.matrices(query, reference).items():
+                found[stream] += judged(engine, matrix, right)
     write(
         options.folder / FILE_NAME,
         {stream: fit(*zip(*p, strict=True)) for stream, p in found.items()},
@@ -227,17 +227,10 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 
 def judged(
-    engine: Engine,
-    query: PreparedVideo,
-    reference: PreparedVideo,
-    stream: str,
-    truth: Sequence[Segment],
+    engine: Engine, matrix: SimilarityMatrix, truth: Sequence[Segment]
 ) -> list[tuple[float, bool]]:
-    """Return the confidence of every segment that one pass finds, and whether it is right."""
-    matrix = engine.matrices(query, reference).get(stream)
-    if matrix is None:
-        return []
-    true = [t for t in truth if stream == "fused" or stream in t.streams]
+    """Return the confidence of every segment found in a matrix, and whether it is right."""
+    true = [t for t in truth if matrix.stream == "fused" or matrix.stream in t.streams]
     return [(s.score, any(is_right(s, t) for t in true)) for s in engine.localizer.localize(matrix)]
 
 

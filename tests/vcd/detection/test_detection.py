@@ -37,6 +37,8 @@ def test_streams_are_those_with_evidence_along_the_line():
     assert speaking_streams(both, {"visual": seen, "audio": heard}) == {"visual"}
     assert speaking_streams(both, {"visual": seen, "audio": seen}) == {"visual", "audio"}
     assert speaking_streams(both, {"visual": heard}) == {"visual", "audio"}
+    silent = matrix(np.zeros((12, 12)), "audio")
+    assert speaking_streams(both, {"visual": seen, "audio": silent}) == {"visual"}
 
 
 @pytest.mark.parametrize("speed", [0.5, 1.0, 2.0, -1.0, -2.0])

@@ -245,3 +245,14 @@ def test_nothing_is_written_to_the_terminal(film, capfd):
         list(get_decoder().read(path))
     out, err = capfd.readouterr()
     assert (out, err) == ("", "")
+
+
+def test_a_clock_that_jumps_back_is_told(film, tools):
+    """Two transport streams in one file: the second starts at the first's time again."""
+    path = film("a.ts", frames=90, sound=3.0)
+    path.write_bytes(path.read_bytes() * 2)
+    for exact in (False, True):
+        recording = get_decoder().read(path, Sampling(rate=1, exact=exact))
+        frames, _ = tools.split(recording)
+        assert [tools.number_of(f.pixels) for f in frames][:3] == [14, 44, 74]  # AAC leads in
+        assert any("left out" in warning for warning in recording.health.warnings)
