@@ -1,0 +1,69 @@
+"""The exported models are their torch modules; the pieces of training do what they say."""
+
+import numpy as np
+import pytest
+
+torch = pytest.importorskip("torch", reason="needs the extra train")
+pytest.importorskip("efficientnet_lite_pytorch", reason="needs the extra train")
+
+from vcd.descriptors import DescriptorModel, load_manifest
+from vcd.records import Segment
+from vcd.training.calibration import edit_frames, fit, is_right
+from vcd.training.first_audio import discriminants, edit
+from vcd.training.first_visual import SIZE, FirstVisual, made_frames
+
+
+def test_visual_model_is_its_module():
+    frames = np.stack(list(made_frames())[8:12])
+    with torch.inference_mode():
+        expected = FirstVisual()(torch.from_numpy(frames).permute(0, 3, 1, 2).float()).numpy()
+    described = DescriptorModel(load_manifest().get("visual-1"))(frames)
+    # The file keeps its weights as float16.
+    assert np.abs(described - expected).max() < 1e-3
+    assert (described * expected).sum(axis=1).min() > 0.999
+
+
+def test_discriminants_keep_what_differs_and_drop_what_edits_change():
+    rng = np.random.default_rng(0)
+    clean = rng.normal(0, 1, (2000, 8))
+    clean[:, 4:] *= 0.1
+    edited = clean[None] + rng.normal(0, 1, (2, 2000, 8)) * np.array([0.1] * 4 + [1.0] * 4)
+    _, projection = discriminants(clean, edited, 4)
+    share = np.abs(projection[:4]).sum() / np.abs(projection).sum()
+    assert share > 0.9
+
+
+def test_edits_keep_shape_and_are_finite():
+    rng = np.random.default_rng(0)
+    sound = rng.uniform(-0.5, 0.5, (6, 8000)).astype(np.float32)
+    changed = edit(sound, sound[::-1].copy(), rng)
+    assert changed.shape == sound.shape
+    assert np.isfinite(changed).all()
+    picture = rng.integers(0, 256, (SIZE, SIZE, 3), dtype=np.uint8)
+    for _ in range(20):
+        (frame,) = edit_frames([picture], rng)
+        assert (frame.shape, frame.dtype) == (picture.shape, np.uint8)
+
+
+@pytest.mark.parametrize(("slope", "intercept"), [(1.0, 0.0), (0.6, -2.0), (1.5, 1.0)])
+def test_fit_finds_the_calibration_that_made_the_labels(slope, intercept):
+    rng = np.random.default_rng(0)
+    confidence = rng.uniform(0.01, 0.99, 20_000)
+    logit = slope * np.log(confidence / (1 - confidence)) + intercept
+    right = rng.uniform(size=len(logit)) < 1 / (1 + np.exp(-logit))
+    found = fit(confidence, right)
+    assert found["slope"] == pytest.approx(slope, abs=0.1)
+    assert found["intercept"] == pytest.approx(intercept, abs=0.1)
+
+
+def test_fit_of_separable_labels_stays_sensible():
+    found = fit([0.1] * 50 + [0.9] * 20, [False] * 50 + [True] * 20)
+    assert 0.5 < found["slope"] < 4
+    assert abs(found["intercept"]) < 3
+
+
+def test_overlap_decides_what_is_right():
+    truth = Segment(0, 10, 0, 10, 1)
+    assert is_right(Segment(1, 10, 1, 10, 1), truth)
+    assert not is_right(Segment(0, 3, 0, 3, 1), truth)
+    assert not is_right(Segment(0, 10, 20, 30, 1), truth)
