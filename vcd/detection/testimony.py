@@ -10,6 +10,9 @@ from vcd.records import STREAMS, FloatArray, Segment, SimilarityMatrix, Stream
 
 __all__ = ["mean_evidence", "speaking_streams"]
 
+_SHIFTS = (0.0, -0.25, 0.25, -0.5, 0.5)
+"""Seconds: a line found on a coarse grid may lie beside the narrow ridge of a finer one."""
+
 
 def speaking_streams(
     segment: Segment, matrices: Mapping[str, SimilarityMatrix]
@@ -32,13 +35,16 @@ def speaking_streams(
     own = frozenset(
         stream
         for stream in STREAMS
-        if stream in matrices and mean_evidence(segment, matrices[stream]) > 0
+        if stream in matrices
+        and max(mean_evidence(segment, matrices[stream], shift=s) for s in _SHIFTS) > 0
     )
     return own or segment.streams
 
 
-def mean_evidence(segment: Segment, matrix: SimilarityMatrix) -> float:
+def mean_evidence(segment: Segment, matrix: SimilarityMatrix, *, shift: float = 0.0) -> float:
     """Return the mean evidence of a matrix along the line of a segment, in [-1, 1].
+
+    `shift` moves the line along the reference, in seconds.
 
     Each position of the query inside the segment takes the reference position nearest the line;
     0 where the matrix has no position inside the segment.
@@ -50,7 +56,7 @@ def mean_evidence(segment: Segment, matrix: SimilarityMatrix) -> float:
     share = (query[rows] - segment.query_start) / max(segment.length, 1e-9)
     if segment.speed < 0:
         share = 1 - share
-    target = segment.ref_start + share * (segment.ref_end - segment.ref_start)
+    target = segment.ref_start + shift + share * (segment.ref_end - segment.ref_start)
     columns = np.abs(reference[None, :] - target[:, None]).argmin(axis=1)
     line: FloatArray = matrix.evidence[rows, columns]
     return float(line.mean())
