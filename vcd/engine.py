@@ -89,7 +89,7 @@ class Engine:
     decoder : str or Decoder
         "pyav", "decord", or an object of your own.
     localizer : Localizer, optional
-        `LineLocalizer` where left out.
+        `LineLocalizer` where left out. The scores of another one count as probabilities.
     limits : Limits, optional
     jobs : int
         Files described side by side.
@@ -145,7 +145,8 @@ class Engine:
         self.detector = Detector(
             threshold=threshold,
             min_length=min_length,
-            calibrations=_calibrations(self.models, manifest.fusion),
+            # Fitted on our own localizer's confidences; another one's scores are taken as they are.
+            calibrations=_calibrations(self.models, manifest.fusion) if localizer is None else {},
         )
 
     # Describing ---------------------------------------------------------------------------------
