@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-import importlib.util
+import importlib
 import io
 import re
 import warnings
@@ -77,8 +77,12 @@ def _plain(name: str) -> str:
 
 def require_matplotlib() -> None:
     """Raise `MissingExtraError` where matplotlib is not installed."""
-    if importlib.util.find_spec("matplotlib") is None:
-        raise MissingExtraError("plots need matplotlib", remedy='pip install "vcd-engine[report]"')
+    try:
+        importlib.import_module("matplotlib.figure")
+    except ImportError as error:
+        raise MissingExtraError(
+            "plots need matplotlib", remedy='pip install "vcd-engine[report]"'
+        ) from error
 
 
 def _new_figure(shown: list[str]) -> Figure:
