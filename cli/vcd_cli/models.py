@@ -21,24 +21,22 @@ app = typer.Typer(
 @app.command("list", epilog=LIST_EXAMPLES)
 def list_models() -> int:
     """List the models: id, stream, dimensions, size, licence, and which is the default."""
-    from rich.console import Console as RichConsole
-    from rich.table import Table
-
     from vcd.descriptors import load_manifest
 
     manifest = load_manifest()
-    table = Table(box=None, pad_edge=False, header_style="bold")
-    for title in ("model", "stream", "dimensions", "MB", "licence", ""):
-        table.add_column(title, no_wrap=True)
+    rows = [("model", "stream", "dimensions", "MB", "state", "licence")]
     for model in manifest.models:
+        state = "default" if model.id in manifest.defaults.values() else ""
         try:
-            state = "default" if model.id in manifest.defaults.values() else ""
             _ = model.path
         except ModelError:
-            state = f"not installed: {model.install}" if model.package else "missing"
+            state = "not installed" if model.package else "missing"
         size = f"{model.bytes / 1e6:.1f}"
-        table.add_row(model.id, model.stream, str(model.dimensions), size, model.licence, state)
-    RichConsole(soft_wrap=True, highlight=False).print(table)
+        rows.append((model.id, model.stream, str(model.dimensions), size, state, model.licence))
+    widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
+    for row in rows:
+        cells = (f"{cell:<{width}}" for cell, width in zip(row, widths, strict=True))
+        typer.echo("  ".join(cells).rstrip())
     return 0
 
 
