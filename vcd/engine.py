@@ -19,7 +19,7 @@ from vcd.descriptors import (
     load_background,
     load_manifest,
 )
-from vcd.detection import Calibration, Detector
+from vcd.detection import STILL, Calibration, Detector
 from vcd.errors import (
     ContractError,
     DescriptorError,
@@ -27,11 +27,12 @@ from vcd.errors import (
     VcdError,
     display_name,
 )
-from vcd.localization import LineLocalizer, Localizer
+from vcd.localization import LineLocalizer, Localizer, StillLocalizer, is_still
 from vcd.media import Decoder, Limits, get_decoder
 from vcd.records import (
     STREAMS,
     Match,
+    Segment,
     SimilarityMatrix,
     Stream,
     VideoDescriptor,
@@ -134,6 +135,7 @@ class Engine:
                 raise ContractError(f"model {info.id} describes {info.stream}, not {stream}")
             self.models[stream] = info
         self.localizer: Localizer = localizer or LineLocalizer()
+        self._stills = StillLocalizer() if localizer is None else None
         self.jobs = jobs
         self._describer = Describer(
             self.models,
@@ -222,10 +224,20 @@ class Engine:
     def compare(self, query: PreparedVideo, reference: PreparedVideo) -> Match | None:
         """Return the match of a pair, or None; it depends on nothing but the two videos."""
         matrices = self.matrices(query, reference)
-        passes = {stream: self.localizer.localize(matrix) for stream, matrix in matrices.items()}
+        passes = self.passes(matrices)
         return self.detector.detect(
             query.descriptor.video_id, reference.descriptor.video_id, passes, matrices
         )
+
+    def passes(self, matrices: Mapping[str, SimilarityMatrix]) -> dict[str, list[Segment]]:
+        """Return what is found in the matrices of a pair, by stream; a still picture by itself."""
+        visual = matrices.get("visual")
+        if self._stills is None or visual is None or not is_still(visual):
+            return {name: self.localizer.localize(matrix) for name, matrix in matrices.items()}
+        found = {STILL: self._stills.localize(visual)}
+        if "audio" in matrices:
+            found["audio"] = self.localizer.localize(matrices["audio"])
+        return found
 
     def search(
         self,
@@ -373,6 +385,8 @@ def _calibrations(
     found = {
         str(stream): Calibration.from_mapping(info.calibration) for stream, info in models.items()
     }
+    if "visual" in models:
+        found[STILL] = Calibration.from_mapping(models["visual"].calibration.get(STILL, {}))
     if len(models) == len(STREAMS):
         pair = "+".join(models[stream].id for stream in STREAMS)
         found["fused"] = Calibration.from_mapping(fusion.get(pair, {}))

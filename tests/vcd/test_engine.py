@@ -4,6 +4,7 @@ import pickle
 import shutil
 from dataclasses import replace
 
+import av
 import numpy as np
 import pytest
 from making import make_descriptor, make_track
@@ -234,3 +235,15 @@ def test_prepared_videos_can_be_compared_one_by_one(engine, demo):
     renamed = replace(first.descriptor, video_id="again")
     assert engine.compare(first, engine.prepare(renamed)).score > 0.9
     assert set(engine.matrices(first, second)) == {"visual", "audio", "fused"}
+
+
+def test_a_still_picture_is_found_where_a_video_shows_it(engine, demo, tmp_path):
+    shown_at = 6.0
+    with av.open(str(demo.folder / "refs" / "city.mp4")) as container:
+        frame = next(f for f in container.decode(video=0) if f.time >= shown_at)
+        frame.to_image().resize((200, 120)).save(tmp_path / "still.jpg", quality=60)
+    best = engine.match(tmp_path / "still.jpg", demo.folder / "refs")[0]
+    assert best.ref_id == "city"
+    assert any(s.ref_start <= shown_at <= s.ref_end for s in best.segments)
+    back = engine.match(demo.folder / "refs" / "city.mp4", tmp_path / "still.jpg")[0]
+    assert any(s.query_start <= shown_at <= s.query_end for s in back.segments)

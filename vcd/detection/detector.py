@@ -11,7 +11,10 @@ from vcd.detection.testimony import speaking_streams
 from vcd.errors import ContractError
 from vcd.records import Match, Segment, SimilarityMatrix
 
-__all__ = ["Detector"]
+__all__ = ["STILL", "Detector"]
+
+STILL = "still"
+"""The pass of pairs of which one side is a still picture; no length is asked of it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,7 +29,7 @@ class Detector:
         Seconds; a segment whose shorter side is below is not reported. What counts as a copy (a
         three-second intro that many videos share?) is a policy, no probability.
     calibrations : mapping of str to Calibration
-        By the stream of the pass: "visual", "audio", "fused". One that is missing changes nothing.
+        By pass: "visual", "audio", "fused", "still". One that is missing changes nothing.
     """
 
     threshold: float = 0.5
@@ -51,18 +54,18 @@ class Detector:
         Parameters
         ----------
         passes : mapping of str to sequence of Segment
-            What the localizer found, by stream ("visual", "audio", "fused"); scores are its own
-            confidences.
+            What the localizer found, by pass ("visual", "audio", "fused", "still"); scores are its
+            own confidences.
         matrices : mapping of str to SimilarityMatrix
             Normalised, by stream; they tell which streams bear a segment out.
         """
         found = []
-        for stream, segments in passes.items():
-            calibration = self.calibrations.get(stream, Calibration())
+        for name, segments in passes.items():
+            calibration = self.calibrations.get(name, Calibration())
             found += [
                 replace(segment, score=calibration(segment.score))
                 for segment in segments
-                if _shorter_side(segment) >= self.min_length
+                if name == STILL or _shorter_side(segment) >= self.min_length
             ]
         kept = [
             replace(s, streams=speaking_streams(s, matrices))
