@@ -3,9 +3,10 @@
 Run as ``python -m vcd.training.calibration PHOTOS... SOUNDS MODELS_FOLDER``. Videos are made from
 photographs under a moving camera and from stretches of sound; queries hold edited pieces of some of
 them between foreign material. Segments found between all queries and all references are labelled
-by overlap with the truth, and Platt's two numbers are fitted for picture, sound and both fused.
-Most pairs share nothing, as in use: the assumed odds of a pair are those of the set, printed at the
-end. The stretches of sound lie behind those that `first_audio` learnt from.
+by overlap with the truth, and Platt's two numbers are fitted for picture, sound, both fused, and
+single frames taken as still pictures. Most pairs share nothing, as in use: the assumed odds of a
+pair are those of the set, printed at the end. The photographs are those kept from training; the
+stretches of sound lie behind those that `first_audio` learnt from.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from __future__ import annotations
 import argparse
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -24,16 +25,20 @@ from vcd.descriptors import DescriptorModel, load_manifest
 from vcd.descriptors.audio import AudioTrackBuilder
 from vcd.descriptors.manifest import FILE_NAME
 from vcd.descriptors.visual import VisualTrackBuilder
+from vcd.detection import STILL
 from vcd.encoding import write_whole
 from vcd.engine import Engine
 from vcd.media import SAMPLE_RATE, Frame, Samples
-from vcd.records import Segment, SimilarityMatrix, VideoDescriptor
+from vcd.records import Segment, VideoDescriptor
 from vcd.training.first_audio import FROM_EACH, Sound, edit, read_sounds
-from vcd.training.first_visual import SIZE, Picture, read_photos
+from vcd.training.visual.pictures import load_photographs
+
+SIZE = 160  # pixels a side, of frames
+Picture = npt.NDArray[np.uint8]
 
 RATE = 2.0  # frames a second
-REFERENCES = 30
-QUERIES = 60
+REFERENCES = 40
+QUERIES = 160
 SECONDS = 24  # of a reference
 SAME = 0.4
 """A found segment is right when sqrt(overlap / enclosing box) with a true one exceeds this."""
@@ -111,6 +116,8 @@ class Maker:
 
     def __init__(self, photos: Sequence[Picture], sounds: Sequence[Sound], folder: Path) -> None:
         self.rng = np.random.default_rng(1)
+        order = self.rng.permutation(len(photos))
+        photos = [scaled(photos[k]) for k in order]
         half = len(photos) // 2, len(sounds) // 2
         self.own = photos[: half[0]], sounds[: half[1]]
         self.foreign = photos[half[0] :], sounds[half[1] :]
@@ -215,39 +222,72 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("photos", nargs="+", type=Path)
     parser.add_argument("sounds", type=Path)
     parser.add_argument("folder", type=Path)
+    parser.add_argument("--save", type=Path, help="keep confidences and truth here, as JSON")
     options = parser.parse_args(arguments)
-    photos = list(read_photos(options.photos, 400, seed=7))
+    photos = load_photographs(options.photos, reserve=True)
     sounds = read_sounds(options.sounds, start=FROM_EACH + 5)
     maker = Maker(photos, sounds, options.folder)
     films = [maker.film(SECONDS, foreign=False) for _ in range(REFERENCES)]
     engine = Engine(models=options.folder)
     references = [engine.prepare(maker.describe(f"R{i}", f)) for i, f in enumerate(films)]
-    found: dict[str, list[tuple[float, bool]]] = {"visual": [], "audio": [], "fused": []}
+    found: dict[str, list[tuple[float, bool]]] = {}
     true_pairs = 0
     for number in range(QUERIES):
         film, truth = maker.query(films)
         true_pairs += len(truth)
-        query = engine.prepare(maker.describe(f"Q{number}", film))
-        for index, reference in enumerate(references):
-            right = [segment for i, segment in truth if i == index]
-            for stream, matrix in engine.matrices(query, reference).items():
-                found[stream] += judged(engine, matrix, right)
+        query = maker.describe(f"Q{number}", film)
+        for asked in (query, still_of(query, maker.rng)):
+            prepared = engine.prepare(asked)
+            for index, reference in enumerate(references):
+                right = [segment for i, segment in truth if i == index]
+                passes = engine.passes(engine.matrices(prepared, reference))
+                for name, segments in passes.items():
+                    found.setdefault(name, []).extend(judged(name, segments, asked, right))
+    for name, pairs in found.items():
+        print(name, len(pairs), "segments,", sum(r for _, r in pairs), "right")  # noqa: T201
+    if options.save is not None:
+        write_whole(options.save, json.dumps(found).encode())
     write(
         options.folder / FILE_NAME,
-        {stream: fit(*zip(*p, strict=True)) for stream, p in found.items()},
+        {name: fit(*zip(*pairs, strict=True)) for name, pairs in found.items()},
     )
     pairs_in_all = QUERIES * REFERENCES
     print(f"true pairs: {true_pairs} of {pairs_in_all}")  # noqa: T201
-    for stream, pairs in found.items():
-        print(stream, len(pairs), "segments,", sum(r for _, r in pairs), "right")  # noqa: T201
+
+
+def still_of(video: VideoDescriptor, rng: np.random.Generator) -> VideoDescriptor:
+    """Return one moment of a video's picture as if it were a still picture, its times kept."""
+    track = video.tracks["visual"]
+    k = int(rng.integers(len(track)))
+    one = slice(k, k + 1)
+    moment = replace(
+        track, times=track.times[one], vectors=track.vectors[one], weight=track.weight[one]
+    )
+    return VideoDescriptor(f"{video.video_id}-still", video.duration, {track.key: moment})
 
 
 def judged(
-    engine: Engine, matrix: SimilarityMatrix, truth: Sequence[Segment]
+    name: str, found: Sequence[Segment], query: VideoDescriptor, truth: Sequence[Segment]
 ) -> list[tuple[float, bool]]:
-    """Return the confidence of every segment found in a matrix, and whether it is right."""
-    true = [t for t in truth if matrix.stream == "fused" or matrix.stream in t.streams]
-    return [(s.score, any(is_right(s, t) for t in true)) for s in engine.localizer.localize(matrix)]
+    """Return the confidence of every segment found in a pass, and whether it is right."""
+    if name == STILL:
+        [moment] = query.tracks["visual"].times.mean(axis=1)
+        shown = [_shown_at(t, moment) for t in truth if "visual" in t.streams]
+        return [
+            (
+                s.score,
+                any(at is not None and s.ref_start - 1 <= at <= s.ref_end + 1 for at in shown),
+            )
+            for s in found
+        ]
+    true = [t for t in truth if name == "fused" or name in t.streams]
+    return [(s.score, any(is_right(s, t) for t in true)) for s in found]
+
+
+def _shown_at(truth: Segment, moment: float) -> float | None:
+    if not truth.query_start <= moment < truth.query_end:
+        return None
+    return truth.ref_start + moment - truth.query_start
 
 
 def write(path: Path, fitted: dict[str, dict[str, float]]) -> None:
@@ -256,7 +296,9 @@ def write(path: Path, fitted: dict[str, dict[str, float]]) -> None:
     defaults = manifest["defaults"]
     for entry in manifest["models"]:
         if entry["id"] in defaults.values():
-            entry["calibration"] = fitted[entry["stream"]]
+            entry["calibration"] = dict(fitted[entry["stream"]])
+            if entry["stream"] == "visual":
+                entry["calibration"][STILL] = fitted[STILL]
     manifest["fusion"] = {f"{defaults['visual']}+{defaults['audio']}": fitted["fused"]}
     write_whole(path, (json.dumps(manifest, indent=2) + "\n").encode())
 

@@ -1,0 +1,1 @@
+"""Trains the descriptor of pictures: self-supervised, from edited copies of free pictures."""

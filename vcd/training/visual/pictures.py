@@ -1,0 +1,116 @@
+"""The pictures that training draws from: photographs of archives and folders, and made ones."""
+
+from __future__ import annotations
+
+import argparse
+import io
+import tarfile
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import av
+import numpy as np
+import numpy.typing as npt
+
+from vcd.encoding import write_whole
+from vcd.errors import MediaError
+from vcd.training.visual.made import make_picture
+from vcd.training.visual.settings import VisualTraining
+
+__all__ = ["SIDE", "Pictures", "load_photographs", "load_pictures"]
+
+RESERVE = 8
+"""Every eighth photograph is kept from training, for calibration."""
+
+SIDE = 224
+"""Pixels a side at which pictures are kept: a quarter of the area still fills a view."""
+
+Pictures = npt.NDArray[np.uint8]
+_ENDINGS = (".jpg", ".jpeg", ".png")
+
+
+def load_photographs(sources: Sequence[Path], *, reserve: bool = False) -> Pictures:
+    """Read the pictures of tar archives and folders, squashed to squares.
+
+    Parameters
+    ----------
+    sources : sequence of Path
+    reserve : bool
+        Return those kept from training (every eighth) instead of those to train on.
+
+    Returns
+    -------
+    ndarray of uint8, shape (n, SIDE, SIDE, 3)
+
+    Raises
+    ------
+    MediaError
+        A source cannot be read, or there is no picture in any.
+    """
+    contents = (data for source in sources for data in _contents(source))
+    chosen = (data for k, data in enumerate(contents) if (k % RESERVE == 0) == reserve)
+    pictures = [picture for data in chosen if (picture := _decoded(data)) is not None]
+    if not pictures:
+        raise MediaError(
+            "no picture to train on",
+            file=", ".join(map(str, sources)),
+            remedy="name tar archives or folders with .jpg or .png files",
+        )
+    return np.stack(pictures)
+
+
+def load_pictures(sources: Sequence[Path], made: int, seed: int) -> Pictures:
+    """Return what is trained on: photographs and made pictures, shape (n, SIDE, SIDE, 3)."""
+    photographs = load_photographs(sources)
+    if not made:
+        return photographs
+    others = np.stack([make_picture(np.random.default_rng((seed, k)), SIDE) for k in range(made)])
+    return np.concatenate([photographs, others])
+
+
+def _contents(source: Path) -> Iterator[bytes]:
+    try:
+        if source.is_dir():
+            for path in sorted(source.rglob("*")):
+                if path.suffix.lower() in _ENDINGS:
+                    yield path.read_bytes()
+            return
+        with tarfile.open(source) as archive:
+            for member in archive:
+                file = archive.extractfile(member)
+                if file is not None and member.name.lower().endswith(_ENDINGS):
+                    yield file.read()
+    except (OSError, tarfile.TarError) as error:
+        raise MediaError(
+            f"pictures cannot be read ({error})", file=source, remedy="check the path"
+        ) from error
+
+
+def _decoded(data: bytes) -> Pictures | None:
+    try:
+        with av.open(io.BytesIO(data), mode="r") as container:
+            frame = next(container.decode(video=0))
+            small = frame.reformat(SIDE, SIDE, format="rgb24", interpolation="AREA")
+            return np.asarray(small.to_ndarray(), dtype=np.uint8)
+    except (av.FFmpegError, StopIteration):
+        return None
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Gather pictures from the command line: SOURCES... OUT.npy [--made N]."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("sources", nargs="+", type=Path)
+    parser.add_argument("output", type=Path)
+    parser.add_argument("--made", type=int, default=VisualTraining().made)
+    parser.add_argument("--seed", type=int, default=0)
+    options = parser.parse_args(arguments)
+    pictures = load_pictures(options.sources, options.made, options.seed)
+    # Kinds in one order throughout, so that the first pictures are a fair sample.
+    pictures = pictures[np.random.default_rng(options.seed).permutation(len(pictures))]
+    buffer = io.BytesIO()
+    np.save(buffer, pictures, allow_pickle=False)
+    write_whole(options.output, buffer.getvalue())
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,78 @@
+"""Everything that decides how a visual descriptor is trained, in one record."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from vcd.errors import ContractError
+
+__all__ = ["VisualTraining"]
+
+
+@dataclass(frozen=True, slots=True)
+class VisualTraining:
+    """How long, on what and how hard a visual descriptor is trained.
+
+    The schedule is fixed in steps, so a run that is interrupted and resumed gives what it would
+    have given in one go.
+
+    Parameters
+    ----------
+    steps : int
+        Optimiser steps of the whole run.
+    small_steps : int
+        The first of them, taken with small pictures.
+    batch : int
+        Pairs of views a step.
+    size, small : int
+        Pixels a side of a view, finally and at first.
+    dimensions : int
+    frozen_blocks : int
+        Blocks behind the stem that keep their weights, as the stem does; -1 trains everything.
+    bank : int
+        Past vectors of the momentum encoder that serve as negatives.
+    momentum : float
+        Share of itself that the momentum encoder keeps a step.
+    rate, warm_up : float, int
+        Peak learning rate of AdamW, and steps until it; a cosine to 0 follows.
+    temperature : float
+        Of InfoNCE.
+    entropy : float
+        Weight of the differential entropy (the logarithm of the distance to the nearest vector).
+    shared : float
+        Share of the target that goes to the second picture of a composition.
+    made : int
+        Pictures made by program, beside the photographs.
+    seed : int
+
+    Raises
+    ------
+    ContractError
+        A number is out of its range.
+    """
+
+    steps: int = 4000
+    small_steps: int = 2000
+    batch: int = 32
+    size: int = 160
+    small: int = 128
+    dimensions: int = 256
+    frozen_blocks: int = 1
+    bank: int = 16384
+    momentum: float = 0.995
+    rate: float = 3e-4
+    warm_up: int = 100
+    temperature: float = 0.05
+    entropy: float = 3.0
+    shared: float = 0.3
+    made: int = 3000
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.small_steps <= self.steps or self.batch < 2 or self.bank < self.batch:
+            raise ContractError(
+                f"steps, batch and bank do not fit each other: {self}",
+                remedy="0 <= small_steps <= steps, 2 <= batch <= bank",
+            )
+        if not (0 <= self.momentum < 1 and 0 <= self.shared < 1 and self.temperature > 0):
+            raise ContractError(f"momentum and shared lie in [0, 1), temperature above 0: {self}")
