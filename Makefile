@@ -11,10 +11,10 @@ demo: $(VENV)/.core
 	$(BIN)/vcd demo
 
 test: $(VENV)/.dev
-	$(BIN)/python -m pytest -m "not shared"
+	$(BIN)/python -m pytest -m "not shared" --numprocesses auto --dist loadfile
 
 test-shared: $(VENV)/.dev
-	$(BIN)/python -m pytest -m shared
+	$(BIN)/python -m pytest -m shared --numprocesses auto
 
 lint: $(VENV)/.dev
 	$(BIN)/ruff check

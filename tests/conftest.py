@@ -1,6 +1,8 @@
 """What all tests share: the folder of made records, and where the shared data lies."""
 
+import fcntl
 import os
+import pickle
 import sys
 from pathlib import Path
 
@@ -35,14 +37,28 @@ def shared():
 
 
 @pytest.fixture(scope="session")
-def demo(tmp_path_factory):
-    """Return the media of `vcd demo`, made once."""
-    from vcd_eval.demo import make_demo
-
-    return make_demo(tmp_path_factory.mktemp("demo"))
+def run_folder(tmp_path_factory, worker_id):
+    """Return a folder that all worker processes of this run of the tests share."""
+    folder = tmp_path_factory.getbasetemp()
+    return folder if worker_id == "master" else folder.parent
 
 
 @pytest.fixture(scope="session")
-def cache_folder(tmp_path_factory):
+def demo(run_folder):
+    """Return the media of `vcd demo`, made once by whichever process needs them first."""
+    from vcd_eval.demo import make_demo
+
+    with (run_folder / "demo.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        made = run_folder / "demo.pickle"
+        if not made.exists():
+            made.write_bytes(pickle.dumps(make_demo(run_folder / "demo")))
+        return pickle.loads(made.read_bytes())
+
+
+@pytest.fixture(scope="session")
+def cache_folder(run_folder):
     """Return one cache for all tests that describe the demo's media."""
-    return tmp_path_factory.mktemp("cache")
+    folder = run_folder / "cache"
+    folder.mkdir(exist_ok=True)
+    return folder
