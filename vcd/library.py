@@ -10,7 +10,7 @@ from pathlib import Path
 from types import TracebackType
 
 from vcd.encoding import from_bytes, to_bytes
-from vcd.errors import DescriptorError, OutputError, PathLike
+from vcd.errors import DescriptorError, OutputError, PathLike, VcdError
 from vcd.records import VideoDescriptor
 
 __all__ = ["Library"]
@@ -49,11 +49,11 @@ class Library:
         with self._guarded():
             # Each statement is its own transaction unless one is opened; threads take turns.
             self._database = sqlite3.connect(
-                self.path, isolation_level=None, check_same_thread=False, timeout=30
+                self._address(), isolation_level=None, check_same_thread=False, timeout=30, uri=True
             )
         try:
-            self._open()
-        except DescriptorError:
+            self._open(create=create)
+        except VcdError:
             self._database.close()
             raise
 
@@ -96,13 +96,20 @@ class Library:
         DescriptorError
             There is none of that id, or it is damaged.
         """
-        with self._guarded():
-            row = self._database.execute(
-                "SELECT descriptor FROM videos WHERE video_id = ?", (video_id,)
-            ).fetchone()
-        if row is None:
-            raise DescriptorError(f"holds no video {video_id!r}", file=self.path)
-        return from_bytes(row[0], file=self.path)
+        try:
+            with self._guarded():
+                row = self._database.execute(
+                    # Damage may turn a blob into text, which SQLite would hand out as such.
+                    "SELECT CAST(descriptor AS BLOB) FROM videos WHERE video_id = ?",
+                    (video_id,),
+                ).fetchone()
+            if row is not None:
+                return from_bytes(row[0], file=self.path)
+        except DescriptorError as error:
+            raise DescriptorError(
+                f"video {video_id!r}: {error.problem}", file=self.path, remedy=error.remedy
+            ) from error
+        raise DescriptorError(f"holds no video {video_id!r}", file=self.path)
 
     def add(self, descriptor: VideoDescriptor) -> None:
         """Add a video, in the place of one of the same id.
@@ -128,12 +135,23 @@ class Library:
         """Close the file."""
         self._database.close()
 
-    def _open(self) -> None:
+    def _address(self) -> str:
+        """Return the URI of the file, which is read as it lies where the folder is read-only."""
+        # Even to read, SQLite makes files of its own beside a library. Where it may not, and no
+        # writer has made them, nothing changes while we read, and it can do without.
+        still = (
+            self.path.is_file()
+            and not os.access(self.path.parent, os.W_OK)
+            and not Path(f"{self.path}-wal").exists()
+        )
+        return self.path.absolute().as_uri() + ("?immutable=1" if still else "")
+
+    def _open(self, *, create: bool) -> None:
         with self._guarded():
             version = self._database.execute("PRAGMA user_version").fetchone()[0]
             tables = self._database.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]
             application = self._database.execute("PRAGMA application_id").fetchone()[0]
-            if not tables:
+            if not tables and create:
                 self._database.execute("PRAGMA journal_mode = WAL")
                 self._database.execute("BEGIN IMMEDIATE")
                 self._database.execute(_SCHEMA)
@@ -142,7 +160,7 @@ class Library:
                 self._database.execute("COMMIT")
                 return
         if application != _APPLICATION_ID:
-            raise DescriptorError("is a database, but no vcd library", file=self.path)
+            raise DescriptorError("is no vcd library", file=self.path, remedy="check the path")
         if version > _VERSION:
             raise DescriptorError(
                 f"is of library version {version}, this vcd reads up to {_VERSION}",

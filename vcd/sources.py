@@ -54,7 +54,7 @@ def resolve(given: Given | Iterable[Given], on_error: Callable[[VcdError], None]
     roots: list[Path | None] = []
     for item in items:
         if isinstance(item, (VideoDescriptor, Library)):
-            described = [item] if isinstance(item, VideoDescriptor) else list(item)
+            described = [item] if isinstance(item, VideoDescriptor) else _of_library(item, on_error)
             sources += [Source(d.video_id, d.video_id, descriptor=d) for d in described]
             roots += [None] * len(described)
             continue
@@ -89,7 +89,7 @@ def _of_file(path: Path, on_error: Callable[[VcdError], None]) -> list[Source]:
     try:
         if path.suffix.lower() == LIBRARY_SUFFIX:
             with Library(path, create=False) as library:
-                described = list(library)
+                described = _of_library(library, on_error)
         elif encoding.is_descriptor_file(path):
             described = encoding.load(path)
         else:
@@ -98,6 +98,22 @@ def _of_file(path: Path, on_error: Callable[[VcdError], None]) -> list[Source]:
         on_error(error)
         return []
     return [Source(d.video_id, d.video_id, descriptor=d) for d in described]
+
+
+def _of_library(library: Library, on_error: Callable[[VcdError], None]) -> list[VideoDescriptor]:
+    """Read a library; a video that is damaged does not cost the others."""
+    try:
+        video_ids = library.video_ids()
+    except VcdError as error:
+        on_error(error)
+        return []
+    described: list[VideoDescriptor] = []
+    for video_id in video_ids:
+        try:
+            described.append(library.get(video_id))
+        except VcdError as error:
+            on_error(error)
+    return described
 
 
 def _with_unique_ids(sources: Sequence[Source], roots: Sequence[Path | None]) -> list[Source]:

@@ -1,6 +1,10 @@
 """A library keeps descriptors, and never opens what is none."""
 
+import os
 import sqlite3
+import tempfile
+from contextlib import contextmanager
+from pathlib import Path
 
 import pytest
 from making import make_descriptor
@@ -64,6 +68,72 @@ def test_other_files_are_refused(tmp_path):
     other.close()
     with pytest.raises(DescriptorError, match="no vcd library"):
         Library(tmp_path / "other.vcdlib")
+
+
+def test_damaged_video_is_named_and_the_rest_can_be_read(library):
+    for name in ("a", "b", "c"):
+        library.add(make_descriptor(name))
+    library._database.execute("UPDATE videos SET descriptor = 'text' WHERE video_id = 'a'")
+    library._database.execute(
+        "UPDATE videos SET descriptor = substr(descriptor, 1, 99) WHERE video_id = 'b'"
+    )
+    for name in ("a", "b"):
+        with pytest.raises(DescriptorError, match=f"video '{name}': is ") as caught:
+            library.get(name)
+        assert caught.value.file == str(library.path)
+        assert caught.value.remedy
+    assert library.get("c").video_id == "c"
+
+
+def test_empty_file_is_no_library_and_stays_empty(tmp_path):
+    path = tmp_path / "empty.vcdlib"
+    path.touch()
+    with pytest.raises(DescriptorError, match="no vcd library"):
+        Library(path, create=False)
+    assert path.stat().st_size == 0
+    assert [p.name for p in tmp_path.iterdir()] == ["empty.vcdlib"]
+
+
+@pytest.mark.skipif(not Path("/proc/self/fd").is_dir(), reason="open files are not listed here")
+def test_nothing_stays_open_when_opening_fails(tmp_path):
+    path = tmp_path / "refs.vcdlib"
+    Library(path).close()
+    (tmp_path / "refs.vcdlib-wal").mkdir()
+    with pytest.raises(OutputError) as caught:
+        Library(path)
+    opened = [p.readlink() for p in Path("/proc/self/fd").iterdir() if p.is_symlink()]
+    assert caught.value.file == str(path)
+    assert path not in opened
+
+
+@contextmanager
+def as_nobody():
+    """Give up the superuser's right to write anywhere, for a while."""
+    if os.geteuid():
+        yield
+        return
+    os.setresuid(65534, 65534, 0)
+    try:
+        yield
+    finally:
+        os.setresuid(0, 0, 0)
+
+
+@pytest.mark.skipif(not hasattr(os, "setresuid"), reason="folders cannot be closed here")
+@pytest.mark.parametrize("name", ["refs.vcdlib", "a?b #1%20\n.vcdlib"])
+def test_library_in_a_folder_that_allows_no_writing_is_read(name):
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder, name)
+        with Library(path) as library:
+            library.add(make_descriptor("a"))
+        Path(folder).chmod(0o555)
+        try:
+            with as_nobody(), Library(path, create=False) as library:
+                assert [d.video_id for d in library] == ["a"]
+                with pytest.raises(OutputError, match="readonly"):
+                    library.add(make_descriptor("b"))
+        finally:
+            Path(folder).chmod(0o755)
 
 
 def test_newer_version_is_refused(library):
