@@ -55,7 +55,9 @@ def resolve(given: Given | Iterable[Given], on_error: Callable[[VcdError], None]
     for item in items:
         if isinstance(item, (VideoDescriptor, Library)):
             described = [item] if isinstance(item, VideoDescriptor) else _of_library(item, on_error)
-            sources += [Source(d.video_id, d.video_id, descriptor=d) for d in described]
+            sources += [
+                Source(d.video_id, display_name(d.video_id), descriptor=d) for d in described
+            ]
             roots += [None] * len(described)
             continue
         root = Path(os.fsdecode(item))
@@ -97,7 +99,7 @@ def _of_file(path: Path, on_error: Callable[[VcdError], None]) -> list[Source]:
     except VcdError as error:
         on_error(error)
         return []
-    return [Source(d.video_id, d.video_id, descriptor=d) for d in described]
+    return [Source(d.video_id, display_name(d.video_id), descriptor=d) for d in described]
 
 
 def _of_library(library: Library, on_error: Callable[[VcdError], None]) -> list[VideoDescriptor]:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import hashlib
+import re
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from vcd import encoding
+from vcd.errors import OutputError
 from vcd.sources import resolve
 from vcd_cli import options
 from vcd_cli.console import Console
@@ -21,6 +24,8 @@ vcd describe refs/ --output references.npz
 
 vcd describe uploads/ --output-dir descriptors/
 """
+
+_LONGEST_NAME = 200  # bytes; file systems allow 255, ending included
 
 
 def describe(
@@ -70,8 +75,10 @@ def describe(
         ):
             console.warn_of_damage(source.name, descriptor.health)
             if output_dir is not None:
-                name = descriptor.video_id.replace("/", "_") + encoding.SUFFIX
-                descriptor.save(output_dir / name)
+                try:
+                    descriptor.save(output_dir / file_name(descriptor.video_id))
+                except OutputError as error:
+                    console.fail(error)
             if output is not None:
                 kept.append(descriptor)
             parts = [
@@ -84,3 +91,19 @@ def describe(
     if output is not None and kept:
         encoding.save(output, kept)
     return SOME_FAILED if console.failures else 0
+
+
+def file_name(video_id: str) -> str:
+    """Return a file name for a descriptor: safe on any file system, another one for another id.
+
+    Examples
+    --------
+    >>> file_name("holiday 2"), file_name("a/b")
+    ('holiday 2.vcd', 'a_b--82badf67.vcd')
+    """
+    plain = re.sub(r"[^\w .()+-]+", "_", video_id).lstrip("-. ").rstrip(". ")
+    short = plain.encode()[:_LONGEST_NAME].decode(errors="ignore") or "video"
+    if short == video_id:
+        return short + encoding.SUFFIX
+    digest = hashlib.blake2b(video_id.encode(errors="surrogatepass"), digest_size=4).hexdigest()
+    return f"{short}--{digest}{encoding.SUFFIX}"

@@ -4,6 +4,7 @@ import csv
 import io
 import json
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -11,8 +12,9 @@ import sys
 import time
 
 import pytest
+from making import make_descriptor, make_track
 
-from vcd import __version__
+from vcd import __version__, encoding
 
 COMMANDS = [
     [],
@@ -234,6 +236,35 @@ def test_describe_writes_what_match_reads(vcd, demo, tmp_path):
     assert from_files.stdout == from_archive.stdout
     vcd("describe", demo.references[0], "--output-dir", tmp_path / "each")
     assert [p.name for p in (tmp_path / "each").iterdir()] == [f"{demo.references[0].stem}.vcd"]
+
+
+def made(video_id):
+    """Return a descriptor that the default models might have made."""
+    return make_descriptor(video_id, tracks=[make_track(d=1280, model="visual-1")])
+
+
+def test_every_video_gets_a_file_of_its_own(vcd, tmp_path):
+    ids = ["a/b", "a_b", "../a", "-rf", ".hid", "..", "two\nlines", "'\"", "視頻 (1)", "x" * 300]
+    encoding.save(tmp_path / "all.vcd", [made(video_id) for video_id in ids])
+    run = vcd("describe", tmp_path / "all.vcd", "--output-dir", tmp_path / "each")
+    assert run.returncode == 0, run.stderr
+    assert len(run.stdout.splitlines()) == len(ids)
+    written = list((tmp_path / "each").iterdir())
+    assert sorted(encoding.load_one(path).video_id for path in written) == sorted(ids)
+    assert {"a_b.vcd", "視頻 (1).vcd"} < {path.name for path in written}
+    assert all(re.fullmatch(r"[\w(][\w .()+-]*\.vcd", path.name) for path in written)
+    vcd("describe", tmp_path / "all.vcd", "--output-dir", tmp_path / "each")
+    assert len(list((tmp_path / "each").iterdir())) == len(ids)
+
+
+def test_file_that_cannot_be_written_does_not_cost_the_others(vcd, tmp_path):
+    encoding.save(tmp_path / "all.vcd", [made(video_id) for video_id in ("a", "b", "c")])
+    (tmp_path / "each" / "b.vcd").mkdir(parents=True)
+    run = vcd("describe", tmp_path / "all.vcd", "--output-dir", tmp_path / "each", "--quiet")
+    assert run.returncode == 3
+    (line,) = one_line_each(run.stderr)
+    assert "b.vcd: cannot be written" in line
+    assert (tmp_path / "each" / "c.vcd").is_file()
 
 
 def test_models_list_and_doctor(vcd):
