@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import logging
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from vcd.errors import VcdError
-from vcd.records import Health
+from vcd.records import Stream, VideoDescriptor
 
 if TYPE_CHECKING:
     from rich.progress import Progress, TaskID
@@ -63,10 +63,12 @@ class Console:
         if not self.quiet:
             self._line(f"vcd: warning: {message}")
 
-    def warn_of_damage(self, name: str, health: Health) -> None:
-        """Pass on what was lost or odd while a file was read."""
-        for warning in health.warnings:
+    def remark(self, name: str, descriptor: VideoDescriptor, streams: Sequence[Stream]) -> None:
+        """Pass on what was lost or odd in a file, and that it has none of the wanted streams."""
+        for warning in descriptor.health.warnings:
             self.warn(f"{name}: {warning}")
+        if not any(track.stream in streams for track in descriptor.tracks.values()):
+            self.warn(f"{name}: has no {' or '.join(streams)} stream; nothing to compare")
 
     def say(self, message: str) -> None:
         """Tell what was done."""

@@ -73,7 +73,7 @@ def describe(
         for source, descriptor in engine.describe_all(
             sources, on_error=console.fail, on_done=lambda _: step.advance()
         ):
-            console.warn_of_damage(source.name, descriptor.health)
+            console.remark(source.name, descriptor, engine.streams)
             if output_dir is not None:
                 try:
                     descriptor.save(output_dir / file_name(descriptor.video_id))

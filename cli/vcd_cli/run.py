@@ -43,13 +43,13 @@ class MatchRun:
 
     def search(self, queries: Given, references: list[Path]) -> Iterator[PairView]:
         """Yield each match as it is found, without matrices."""
-        console = self._console
+        console, streams = self._console, self._engine.streams
         given = resolve(references, console.fail)
         with console.step("describing references", len(given)) as step:
             for source, video in self._engine.prepare_all(
                 given, on_error=console.fail, on_done=lambda _: step.advance()
             ):
-                console.warn_of_damage(source.name, video.descriptor.health)
+                console.remark(source.name, video.descriptor, streams)
                 self._references[source.video_id] = source, video
         asked = resolve(queries, console.fail)
         self._queries = len(asked)
@@ -58,7 +58,7 @@ class MatchRun:
             for finding in self._engine.search(
                 asked, others, on_error=console.fail, on_compared=step.advance
             ):
-                console.warn_of_damage(finding.source.name, finding.query.descriptor.health)
+                console.remark(finding.source.name, finding.query.descriptor, streams)
                 for match in finding.matches[: self._top]:
                     self._kept.append((finding, match))
                     yield self._view(finding, match)

@@ -11,6 +11,7 @@ import subprocess
 import sys
 import time
 
+import numpy as np
 import pytest
 from making import make_descriptor, make_track
 
@@ -265,6 +266,21 @@ def test_file_that_cannot_be_written_does_not_cost_the_others(vcd, tmp_path):
     (line,) = one_line_each(run.stderr)
     assert "b.vcd: cannot be written" in line
     assert (tmp_path / "each" / "c.vcd").is_file()
+
+
+def test_file_without_the_wanted_stream_is_said(vcd, demo, tmp_path):
+    from vcd_eval.recording import write_video
+
+    mute = tmp_path / "mute.mp4"
+    write_video(mute, np.zeros((10, 64, 64, 3), np.uint8), 10)
+    warning = f"vcd: warning: {mute}: has no audio stream; nothing to compare\n"
+    for command in (["match", mute, demo.references[0]], ["match", demo.references[0], mute]):
+        run = vcd(*command, "--streams", "audio")
+        assert (run.returncode, run.stdout, run.stderr) == (0, "", warning)
+    run = vcd("describe", mute, "--streams", "audio")
+    assert (run.returncode, run.stderr) == (0, warning)
+    assert vcd("describe", mute, "--streams", "audio", "--quiet").stderr == ""
+    assert vcd("describe", mute).stderr == ""
 
 
 def test_models_list_and_doctor(vcd):
