@@ -23,6 +23,7 @@ from vcd.detection import STILL, Calibration, Detector
 from vcd.errors import (
     ContractError,
     DescriptorError,
+    MediaError,
     PathLike,
     VcdError,
     display_name,
@@ -167,7 +168,17 @@ class Engine:
         MediaError, ModelError
         """
         name = video_id or display_name(Path(os.fsdecode(path)).stem)
-        return self._describer.describe(path, video_id=name)
+        try:
+            return self._describer.describe(path, video_id=name)
+        except VcdError:
+            raise
+        except Exception as error:  # decoders meet files that nobody foresaw
+            logger.debug("%s", display_name(path), exc_info=True)
+            raise MediaError(
+                f"cannot be described ({type(error).__name__}: {error})",
+                file=path,
+                remedy="play it to see whether it is whole, and report this if it is",
+            ) from error
 
     def describe_all(
         self,

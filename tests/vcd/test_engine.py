@@ -11,8 +11,10 @@ from making import make_descriptor, make_track
 
 import vcd
 from vcd.engine import Engine
-from vcd.errors import ContractError, ModelNotFoundError
+from vcd.errors import ContractError, MediaError, ModelNotFoundError
 from vcd.library import Library
+from vcd.media.pyav import PyAVDecoder
+from vcd.sources import resolve
 from vcd_eval.formats import SegmentTable, read_groundtruth
 from vcd_eval.vsc import segment_ap
 
@@ -125,6 +127,43 @@ def test_bad_inputs_do_not_cost_the_rest(engine, demo, tmp_path):
         "text.mp4",
     ]
     assert all(error.remedy for error in told)
+
+
+@pytest.mark.parametrize("failure", [MemoryError("no room"), ValueError("a bug"), OSError(5, "x")])
+def test_unforeseen_failure_of_a_decoder_costs_only_its_file(demo, caplog, failure):
+    class Fragile(PyAVDecoder):
+        name = "fragile"
+
+        def read(self, path, *settings, **limits):
+            if path == demo.references[0]:
+                raise failure
+            return super().read(path, *settings, **limits)
+
+    engine = Engine(decoder=Fragile(), streams=["audio"])
+    caplog.set_level("DEBUG", logger="vcd")
+    told = []
+    described = engine.describe_all(resolve(demo.references[:2], told.append), on_error=told.append)
+    assert [source.path for source, _ in described] == [demo.references[1]]
+    (error,) = told
+    assert isinstance(error, MediaError)
+    assert error.file == str(demo.references[0])
+    assert f"{type(failure).__name__}: {failure}" in error.problem
+    assert error.remedy
+    assert error.__cause__ is failure
+    assert type(failure).__name__ in caplog.text
+
+
+def test_bug_of_a_localizer_surfaces(engine, demo):
+    class Broken:
+        name = "broken"
+
+        def localize(self, matrix):
+            raise ValueError("a bug")
+
+    broken = Engine(localizer=Broken(), streams=["audio"])
+    described = [engine.describe(path) for path in demo.references[:2]]
+    with pytest.raises(ValueError, match="a bug"):
+        broken.match(*described)
 
 
 def test_descriptors_and_libraries_stand_for_files(engine, demo, tmp_path, matches):
