@@ -24,6 +24,7 @@ import json
 import os
 import stat
 import struct
+import threading
 import uuid
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
@@ -37,6 +38,7 @@ from vcd.errors import ContractError, DescriptorError, OutputError, PathLike
 from vcd.records import FULL_VIEW, Health, Track, VideoDescriptor
 
 __all__ = [
+    "abandon_writing",
     "from_bytes",
     "is_descriptor_file",
     "load",
@@ -54,6 +56,9 @@ _PREFIX = struct.Struct("<4sHHIQ")
 _CHECKSUM_BYTES = 16
 _DESCRIBE_AGAIN = "describe the video again"
 _VSC_MODEL = "unknown"
+
+_parts: set[Path] = set()  # being written, by whatever thread
+_parts_lock = threading.Lock()
 
 
 def to_bytes(descriptor: VideoDescriptor) -> bytes:
@@ -175,8 +180,10 @@ def write_whole(path: PathLike, data: bytes) -> None:
         if mode is not None and not stat.S_ISREG(mode):
             target.write_bytes(data)
             return
-        descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666)
         try:
+            with _parts_lock:
+                _parts.add(temporary)
+                descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666)
             with os.fdopen(descriptor, "wb") as file:
                 file.write(data)
             if mode is not None:
@@ -185,12 +192,22 @@ def write_whole(path: PathLike, data: bytes) -> None:
         finally:
             with suppress(OSError):
                 temporary.unlink()
+            with _parts_lock:
+                _parts.discard(temporary)
     except OSError as error:
         raise OutputError(
             f"cannot be written ({error.strerror or error})",
             file=path,
             remedy="check that the folder exists, has room, and allows writing",
         ) from error
+
+
+def abandon_writing() -> None:
+    """Remove what other threads have half written, and hold them up: the process is to end now."""
+    _parts_lock.acquire()  # for good, or a thread might begin another file
+    for part in _parts:
+        with suppress(OSError):
+            part.unlink()
 
 
 def _checksum(data: bytes) -> bytes:

@@ -10,6 +10,7 @@ from typing import Annotated
 import typer
 
 from vcd import __version__
+from vcd.encoding import abandon_writing
 from vcd.errors import MediaError, ModelChecksumError, VcdError
 from vcd_cli import demo, describe, doctor, evaluate, match, models
 from vcd_cli.match import INTERRUPTED
@@ -63,6 +64,7 @@ def main() -> None:
         # Worker threads may be inside a long file; files are written whole or not at all.
         _tell("interrupted; finished work is kept", code)
         sys.stderr.flush()
+        abandon_writing()
         os._exit(code)
     sys.exit(code)
 

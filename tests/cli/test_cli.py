@@ -313,6 +313,38 @@ def test_interrupt_keeps_finished_work_and_is_one_line(demo, tmp_path):
     assert not list(tmp_path.rglob("*.part"))
 
 
+HELD_WHILE_WRITING = """
+import sys, time
+from vcd_cli.main import main
+
+def hold(event, arguments):
+    if event == "os.rename" and str(arguments[0]).endswith(".part"):
+        print("held", flush=True)
+        time.sleep(600)
+
+sys.addaudithook(hold)
+main()
+"""
+
+
+def test_interrupt_leaves_no_half_written_file(demo, tmp_path):
+    process = subprocess.Popen(
+        [
+            sys.executable, "-c", HELD_WHILE_WRITING, "describe", demo.references[0],
+            "--streams", "audio", "--cache", tmp_path / "cache",
+        ],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )  # fmt: skip
+    assert process.stdout.readline() == "held\n"
+    assert list(tmp_path.rglob("*.part"))
+    process.send_signal(signal.SIGINT)
+    _, errors = process.communicate(timeout=60)
+    assert (process.returncode, errors) == (130, "vcd: interrupted; finished work is kept\n")
+    assert not list(tmp_path.rglob("*.part"))
+
+
 def test_reader_that_stops_early_is_no_error(demo, cache_folder):
     command = (
         f"{sys.executable} -m vcd_cli match {demo.folder}/queries {demo.folder}/refs "
