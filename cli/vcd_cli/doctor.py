@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import importlib.metadata
-import os
 import platform
 import tempfile
 from pathlib import Path
@@ -11,6 +10,7 @@ from pathlib import Path
 import typer
 
 from vcd import __version__
+from vcd_cli.options import processors
 
 EXAMPLES = "Example: vcd doctor"
 
@@ -27,7 +27,7 @@ _EXTRAS = {
 def doctor() -> int:
     """Show versions, models, cache and extras, and try one file end to end."""
     typer.echo(f"vcd {__version__}, Python {platform.python_version()}, {platform.platform()}")
-    typer.echo(f"processors: {os.cpu_count()}")
+    typer.echo(f"processors: {processors()}")
     for name in _NEEDED:
         typer.echo(f"{name}: {_version(name) or 'missing'}")
     for extra, name in _EXTRAS.items():

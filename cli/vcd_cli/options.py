@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+import sys
 from enum import StrEnum
+from math import ceil
 from pathlib import Path
 from typing import Annotated
 
@@ -136,11 +138,19 @@ def make_engine(
     )
 
 
-def processors() -> int:
-    """Return the number of processors this process may use."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
+def processors(cpu_max: Path = Path("/sys/fs/cgroup/cpu.max")) -> int:
+    """Return the number of processors this process may use; `cpu_max` is a container's quota."""
+    if sys.version_info >= (3, 13):
+        count = os.process_cpu_count() or 1
+    elif hasattr(os, "sched_getaffinity"):
+        count = len(os.sched_getaffinity(0))
+    else:
+        count = os.cpu_count() or 1
+    try:
+        quota, period = map(int, cpu_max.read_text().split())
+    except (OSError, ValueError):  # no container, or "max": no quota
+        return count
+    return max(1, min(count, ceil(quota / period)))
 
 
 def check_writable(path: Path | None) -> None:
