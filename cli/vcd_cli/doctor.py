@@ -88,7 +88,7 @@ def _trial() -> str:
     import numpy as np
 
     from vcd.engine import Engine
-    from vcd_eval.recording import write_video
+    from vcd_eval.making.recording import write_video
 
     rng = np.random.default_rng(0)
     scene = rng.integers(0, 256, (9, 16, 3), dtype=np.uint8).repeat(20, axis=0).repeat(20, axis=1)

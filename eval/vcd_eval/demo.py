@@ -11,12 +11,12 @@ import numpy as np
 import numpy.typing as npt
 
 from vcd.errors import OutputError
-from vcd_eval.camera import Frame
-from vcd_eval.editing import caption, change_tempo, crop, inset
-from vcd_eval.films import FPS, Film, make_film
 from vcd_eval.formats import Labels, SegmentTable, write_labels, write_segments
-from vcd_eval.recording import write_video
-from vcd_eval.sounds import SAMPLE_RATE
+from vcd_eval.making.camera import Frame
+from vcd_eval.making.editing import caption, change_tempo, crop, inset
+from vcd_eval.making.films import FPS, Film, make_film
+from vcd_eval.making.recording import write_video
+from vcd_eval.making.sounds import SAMPLE_RATE
 
 __all__ = ["DemoSet", "make_demo"]
 

@@ -269,7 +269,7 @@ def test_file_that_cannot_be_written_does_not_cost_the_others(vcd, tmp_path):
 
 
 def test_file_without_the_wanted_stream_is_said(vcd, demo, tmp_path):
-    from vcd_eval.recording import write_video
+    from vcd_eval.making.recording import write_video
 
     mute = tmp_path / "mute.mp4"
     write_video(mute, np.zeros((10, 64, 64, 3), np.uint8), 10)

@@ -9,10 +9,11 @@ import numpy as np
 import pytest
 
 from vcd.errors import OutputError
-from vcd_eval import demo, editing, films
+from vcd_eval import demo
 from vcd_eval.demo import DemoSet, make_demo
 from vcd_eval.formats import Labels, read_groundtruth, read_labels
-from vcd_eval.sounds import SAMPLE_RATE
+from vcd_eval.making import editing, films
+from vcd_eval.making.sounds import SAMPLE_RATE
 
 
 @pytest.fixture(scope="module")

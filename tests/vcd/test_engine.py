@@ -207,7 +207,7 @@ def test_descriptor_of_another_model_is_refused(engine):
 
 
 def test_file_without_a_wanted_stream(demo, tmp_path, engine):
-    from vcd_eval.recording import write_video
+    from vcd_eval.making.recording import write_video
 
     frames = np.random.default_rng(0).integers(0, 255, (10, 64, 64, 3), dtype=np.uint8)
     path = tmp_path / "mute.mp4"

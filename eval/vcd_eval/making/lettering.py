@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from vcd_eval.canvas import Image, Mask, paint, resize
+from vcd_eval.making.canvas import Image, Mask, paint, resize
 
 __all__ = ["GLYPH_HEIGHT", "WORDS", "text_mask", "write_text"]
 

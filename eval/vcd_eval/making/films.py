@@ -10,10 +10,10 @@ import numpy as np
 import numpy.typing as npt
 
 from vcd.errors import ContractError
-from vcd_eval.camera import Frame, Shot
-from vcd_eval.recording import write_video
-from vcd_eval.scenes import SCENES, make_shot
-from vcd_eval.sounds import MUSIC, SAMPLE_RATE, make_sound
+from vcd_eval.making.camera import Frame, Shot
+from vcd_eval.making.recording import write_video
+from vcd_eval.making.scenes import SCENES, make_shot
+from vcd_eval.making.sounds import MUSIC, SAMPLE_RATE, make_sound
 
 __all__ = ["FPS", "Film", "make_film", "render_video"]
 
@@ -57,9 +57,9 @@ def make_film(
     ----------
     name : str
     scenes : sequence of str
-        Names of `vcd_eval.scenes.SCENES`; repeated ones look different.
+        Names of `vcd_eval.making.scenes.SCENES`; repeated ones look different.
     sound : str
-        A name of `vcd_eval.sounds.MUSIC`, or ``"speech"``.
+        A name of `vcd_eval.making.sounds.MUSIC`, or ``"speech"``.
     seconds : float
     rng : Generator
 

@@ -8,8 +8,8 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from vcd_eval.canvas import Image, resize
-from vcd_eval.lettering import write_text
+from vcd_eval.making.canvas import Image, resize
+from vcd_eval.making.lettering import write_text
 
 __all__ = ["caption", "change_tempo", "crop", "inset"]
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 import numpy as np
 import numpy.typing as npt
 
-from vcd_eval.canvas import Image, Mask
+from vcd_eval.making.canvas import Image, Mask
 
 __all__ = ["HEIGHT", "WIDTH", "Frame", "Path", "Point", "Shot", "Sprite", "pack"]
 

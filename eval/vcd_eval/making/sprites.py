@@ -6,8 +6,8 @@ from collections.abc import Callable
 
 import numpy as np
 
-from vcd_eval.camera import HEIGHT, WIDTH, Path, Point, Sprite
-from vcd_eval.canvas import (
+from vcd_eval.making.camera import HEIGHT, WIDTH, Path, Point, Sprite
+from vcd_eval.making.canvas import (
     Colour,
     Image,
     box,
@@ -19,7 +19,7 @@ from vcd_eval.canvas import (
     random_colour,
     shade,
 )
-from vcd_eval.lettering import WORDS, write_text
+from vcd_eval.making.lettering import WORDS, write_text
 
 __all__ = [
     "badge",

@@ -10,9 +10,9 @@ from itertools import pairwise
 
 import numpy as np
 
-from vcd_eval import sprites
-from vcd_eval.camera import HEIGHT, Path, Point, Shot, Sprite, pack
-from vcd_eval.canvas import (
+from vcd_eval.making import sprites
+from vcd_eval.making.camera import HEIGHT, Path, Point, Shot, Sprite, pack
+from vcd_eval.making.canvas import (
     Colour,
     Image,
     box,
@@ -31,7 +31,7 @@ from vcd_eval.canvas import (
     resize,
     shade,
 )
-from vcd_eval.lettering import WORDS, write_text
+from vcd_eval.making.lettering import WORDS, write_text
 
 __all__ = ["SCENES", "make_shot"]
 

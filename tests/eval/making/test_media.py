@@ -9,13 +9,13 @@ import numpy as np
 import pytest
 
 from vcd.errors import ContractError, OutputError
-from vcd_eval.camera import HEIGHT, WIDTH
-from vcd_eval.editing import caption, change_tempo, crop, inset
-from vcd_eval.films import FPS, make_film, render_video
-from vcd_eval.lettering import text_mask
-from vcd_eval.recording import write_video
-from vcd_eval.scenes import SCENES, make_shot
-from vcd_eval.sounds import MUSIC, SAMPLE_RATE, make_sound
+from vcd_eval.making.camera import HEIGHT, WIDTH
+from vcd_eval.making.editing import caption, change_tempo, crop, inset
+from vcd_eval.making.films import FPS, make_film, render_video
+from vcd_eval.making.lettering import text_mask
+from vcd_eval.making.recording import write_video
+from vcd_eval.making.scenes import SCENES, make_shot
+from vcd_eval.making.sounds import MUSIC, SAMPLE_RATE, make_sound
 
 
 @pytest.mark.parametrize("kind", sorted(SCENES))
