@@ -31,19 +31,33 @@ def frame_weight(pixels: npt.NDArray[np.uint8]) -> float:
 
 
 class VisualTrackBuilder:
-    """Describes frames as they come; holds a batch of pixels at most."""
+    """Describes frames as they come; holds a batch of pixels at most.
+
+    Frames that cannot testify get a row of zeros, and a frame that repeats the one before it (a
+    slide, a frame rate below the sampling rate) its vector: neither costs a run of the model.
+    """
 
     def __init__(self, model: DescriptorModel) -> None:
         self._model = model
         self._pixels: list[npt.NDArray[np.uint8]] = []
+        self._last: npt.NDArray[np.uint8] | None = None
         self._times: list[tuple[float, float]] = []
-        self._weights: list[float] = []
+        self._described: list[int] = []  # by frame: which vector, or -1
+        self._number = 0  # of vectors
         self._vectors: list[FloatArray] = []
 
     def add(self, frame: Frame) -> None:
         """Take the next frame, already scaled to the model's size."""
         self._times.append((frame.start, frame.end))
-        self._weights.append(frame_weight(frame.pixels))
+        if self._last is not None and np.array_equal(frame.pixels, self._last):
+            self._described.append(self._described[-1])
+            return
+        self._last = frame.pixels
+        if not frame_weight(frame.pixels):
+            self._described.append(-1)
+            return
+        self._described.append(self._number)
+        self._number += 1
         self._pixels.append(frame.pixels)
         if len(self._pixels) == _BATCH:
             self._describe()
@@ -53,13 +67,14 @@ class VisualTrackBuilder:
         if self._pixels:
             self._describe()
         info = self._model.info
-        empty = np.zeros((0, info.dimensions), np.float32)
+        nothing = np.zeros((1, info.dimensions), np.float32)
+        described = np.array(self._described, np.intp)
         return Track(
             stream="visual",
             model=info.id,
             times=np.array(self._times, np.float64).reshape(-1, 2),
-            vectors=np.concatenate([empty, *self._vectors]),
-            weight=np.array(self._weights, np.float32),
+            vectors=np.concatenate([*self._vectors, nothing])[described],
+            weight=(described >= 0).astype(np.float32),
         )
 
     def _describe(self) -> None:

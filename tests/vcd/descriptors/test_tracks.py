@@ -112,6 +112,37 @@ def test_lively_frames_testify():
     assert frame_weight(pictures(1)[0]) == 1
 
 
+class CountingModel(DescriptorModel):
+    """The real model, and how many pictures it was shown."""
+
+    shown = 0
+
+    def __call__(self, batch):
+        self.shown += len(batch)
+        return super().__call__(batch)
+
+
+def test_the_model_sees_neither_flat_nor_repeated_frames():
+    model = CountingModel(VISUAL.info)
+    builder = VisualTrackBuilder(model)
+    first, second = pictures(2)
+    black = np.zeros_like(first)
+    for frame in frames([black, first, first, black, first, second, second, black]):
+        builder.add(frame)
+    track = builder.finish()
+    assert model.shown == 3
+    assert track.weight.tolist() == [0, 1, 1, 0, 1, 1, 1, 0]
+    assert not track.vectors[track.weight == 0].any()
+    expected = visual_track([first, second]).vectors
+    np.testing.assert_allclose(track.vectors[[1, 2, 4, 5, 6]], expected[[0, 0, 0, 1, 1]], atol=1e-3)
+
+
+def test_a_track_of_nothing_but_black_is_whole():
+    track = visual_track(np.zeros((20, 160, 160, 3), np.uint8))
+    assert len(track) == 20
+    assert not track.weight.any()
+
+
 def test_pictures_of_any_size_are_scaled_in_the_graph():
     blocks = pictures(1)[0][:8, :8]
     small = blocks.repeat(20, axis=0).repeat(20, axis=1)

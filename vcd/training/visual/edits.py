@@ -66,27 +66,26 @@ def make_views(
 
     edited = base
     number = 1 + (_draw(count, generator) * (0.5 + 3.5 * strength)).long()
-    chosen = torch.zeros(count, len(_EDITS), dtype=torch.bool)
-    order = torch.rand(count, len(_EDITS), generator=generator) ** (
-        1 / torch.tensor([weight for _, weight, _ in _EDITS])
-    )
-    chosen.scatter_(1, order.argsort(dim=1, descending=True), _first(number, len(_EDITS)))
+    weights = torch.tensor(list(_FREQUENCIES.values()))
+    order = torch.rand(count, len(weights), generator=generator) ** (1 / weights)
+    chosen = torch.zeros(order.shape, dtype=torch.bool)
+    chosen.scatter_(1, order.argsort(dim=1, descending=True), _first(number, len(weights)))
     other = (torch.arange(count) + int(torch.randint(1, count, (1,), generator=generator))) % count
     share = torch.zeros(count)
-    for k, (edit, _, _) in enumerate(_EDITS):
+    for k, name in enumerate(_FREQUENCIES):
         rows = torch.nonzero(chosen[:, k])[:, 0]
         if len(rows) == 0:
             continue
         at = rows.to(device)
-        if edit is None:  # a composition with another picture
+        if name == "composition":
             second = base[other[rows].to(device)]
             made, part = _compose(edited[at], second, generator)
             share[rows] = shared * part
-        elif edit is _mark:
+        elif name == "marks":
             picks = torch.randint(len(marks), (len(rows),), generator=generator)
             made = _mark(edited[at], marks[picks.to(marks.device)], generator)
         else:
-            made = edit(edited[at], generator)
+            made = _EDITS[name](edited[at], generator)
         edited = edited.index_copy(0, at, made.to(edited.dtype))
     edited = edited.clamp(0, 1)
     return Views(plain.clamp(0, 1) * 255, edited * 255, other.to(device), share.to(device))
@@ -414,20 +413,35 @@ def _coded(x: torch.Tensor, quality: torch.Tensor) -> torch.Tensor:
     return ((torch.einsum("ij,bjhw->bihw", luma.inverse(), planes) + 128) / 255).clamp(0, 1)
 
 
-_EDITS: tuple[tuple[Edit | None, float, str], ...] = (
-    # In the order in which they are applied, with how often.
-    (_flip, 1.0, "flip"),
-    (_crop, 1.5, "crop"),
-    (_rotate, 1.0, "rotation"),
-    (_turn, 0.8, "quarter turns"),
-    (_perspective, 0.8, "perspective"),
-    (_recolour, 1.0, "grey, channels, duotone"),
-    (_strong_colour, 1.3, "colour"),
-    (None, 3.0, "composition with another picture"),
-    (_mark, 1.3, "writing and signs"),
-    (_pad, 1.2, "bars and padding"),
-    (_blur, 1.0, "blur"),
-    (_pixelate, 0.8, "pixelation"),
-    (_noise, 0.8, "noise"),
-    (_low_quality, 1.3, "low quality"),
-)
+_EDITS: dict[str, Edit] = {
+    "flip": _flip,
+    "crop": _crop,
+    "rotation": _rotate,
+    "quarter turns": _turn,
+    "perspective": _perspective,
+    "recolour": _recolour,
+    "colour": _strong_colour,
+    "padding": _pad,
+    "blur": _blur,
+    "pixelation": _pixelate,
+    "noise": _noise,
+    "low quality": _low_quality,
+}
+
+_FREQUENCIES = {
+    # How often each edit is chosen, in the order in which they are applied.
+    "flip": 1.0,
+    "crop": 1.5,
+    "rotation": 1.0,
+    "quarter turns": 0.8,
+    "perspective": 0.8,
+    "recolour": 1.0,
+    "colour": 1.3,
+    "composition": 3.0,
+    "marks": 1.3,
+    "padding": 1.2,
+    "blur": 1.0,
+    "pixelation": 0.8,
+    "noise": 0.8,
+    "low quality": 1.3,
+}

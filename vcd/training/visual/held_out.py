@@ -39,19 +39,18 @@ class HeldOut:
         self.other = torch.cat([views.other for views in drawn])
         self.plain = drawn[0].plain[: self.listed]
 
-    @torch.inference_mode()
     def average_precision(self, network: torch.nn.Module) -> float:
         """Return the micro-AP over all pairs of an edited and a plain picture."""
-        edited, plain = (
-            torch.cat([network(part) for part in views.split(50)])
-            for views in (self.edited, self.plain)
-        )
+        with torch.inference_mode():
+            edited, plain = (
+                torch.cat([network(part) for part in views.split(50)])
+                for views in (self.edited, self.plain)
+            )
         scores = (edited @ plain.T).cpu().numpy()
-        rows = np.arange(len(scores))
-        own = rows % (len(scores) // _VERSIONS)
-        right = own[:, None] == np.arange(self.listed)
-        ignored = self.other.cpu().numpy()[:, None] == np.arange(self.listed)
-        counted = ~(ignored & ~right)
+        listed = np.arange(self.listed)
+        own = np.arange(len(scores)) % (len(scores) // _VERSIONS)
+        right = own[:, None] == listed
+        counted = right | (self.other.cpu().numpy()[:, None] != listed)
         order = np.argsort(-scores[counted], kind="stable")
         hits = right[counted][order]
         precision = np.cumsum(hits) / np.arange(1, len(hits) + 1)

@@ -39,7 +39,8 @@ def _noise(rng: np.random.Generator, side: int, falloff: float) -> Real:
     power = 1 / np.maximum(np.hypot(fy, fx), 1 / side) ** falloff
     phases = rng.normal(size=power.shape) + 1j * rng.normal(size=power.shape)
     field = np.fft.irfft2(phases * power, (side, side)).astype(np.float32)
-    return (field - field.min()) / max(float(np.ptp(field)), 1e-9)
+    scaled: Real = (field - field.min()) / np.float32(max(float(np.ptp(field)), 1e-9))
+    return scaled
 
 
 def _coloured(rng: np.random.Generator, field: Real) -> Real:
@@ -64,10 +65,12 @@ def _texture(rng: np.random.Generator, side: int) -> Real:
     across = (np.cos(angle) * x + np.sin(angle) * y).astype(np.float32)
     if kind == 2:
         other = rng.uniform(0, 1, 3).astype(np.float32)
-        return colour + (other - colour) * across[..., None]
+        ramp: Real = colour + (other - colour) * across[..., None]
+        return ramp
     stripes = 0.5 + 0.5 * np.sin(across * rng.uniform(20, 120))
     grain = 0.7 + 0.3 * _noise(rng, side, 1.0)
-    return colour * (stripes * grain)[..., None].astype(np.float32)
+    striped: Real = (colour * (stripes * grain)[..., None]).astype(np.float32)
+    return striped
 
 
 def _blob(
@@ -167,15 +170,14 @@ def _julia(rng: np.random.Generator, side: int) -> Real:
         alive = np.abs(z) < 4
         z = np.where(alive, z * z + c, z)
         time += alive
-    return _coloured(rng, time / 28)
+    return _coloured(rng, (time / 28).astype(np.float32))
 
 
 def _page(rng: np.random.Generator, side: int) -> Real:
     """A page or an interface: blocks, lines of word-like marks, pictures."""
-    dark = rng.random() < 0.4
-    paper, ink = (
-        rng.uniform(*r, 3) for r in (((0, 0.3), (0.7, 1)) if dark else ((0.7, 1), (0, 0.4)))
-    )
+    paper, ink = rng.uniform(0.7, 1, 3), rng.uniform(0, 0.4, 3)
+    if rng.random() < 0.4:
+        paper, ink = 1 - paper, 1 - ink
     picture = np.broadcast_to(paper, (side, side, 3)).astype(np.float32)
     for _ in range(int(rng.integers(0, 5))):
         y0, x0 = rng.integers(0, side - 20, 2)
@@ -205,4 +207,5 @@ def _collage(rng: np.random.Generator, side: int) -> Real:
     y, x = _axes(side)
     cut_y, cut_x = rng.uniform(0.3, 0.7, 2)
     number = (y > cut_y) * 2 * (rng.random() < 0.6) + (x > cut_x)
-    return np.choose(number[..., None], parts).astype(np.float32)
+    grid: Real = np.choose(number[..., None], parts).astype(np.float32)
+    return grid

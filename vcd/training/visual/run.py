@@ -37,7 +37,6 @@ __all__ = ["TrainingRun"]
 HELD_OUT = 200
 """The first pictures of the set are never trained on: they tell how far training has come."""
 
-_MARKS = 400
 _SAVE_EVERY = 60.0  # seconds
 _JUDGE_EVERY = 250  # steps
 _FULL_STRENGTH_AT = 0.4  # of the run
@@ -67,12 +66,14 @@ class TrainingRun:
         self.pictures = pictures[HELD_OUT:]
         torch.manual_seed(settings.seed)
         self.network = VisualNetwork(settings.dimensions, frozen_blocks=settings.frozen_blocks)
-        self.network = self.network.to(self.device, memory_format=torch.channels_last).train()  # type: ignore[call-overload]
+        self.network = self.network.to(self.device, memory_format=torch.channels_last).train()
         self.keys = copy.deepcopy(self.network).requires_grad_(False)
         self.bank = Bank(settings.bank, settings.dimensions, self.device)
         learnt = [p for p in self.network.parameters() if p.requires_grad]
         self.optimiser = torch.optim.AdamW(learnt, lr=settings.rate, weight_decay=1e-4)
-        self.marks = torch.from_numpy(make_marks(_MARKS, SIDE, settings.seed)).to(self.device)
+        self.marks = torch.from_numpy(make_marks(settings.marks, SIDE, settings.seed)).to(
+            self.device
+        )
         self.held_out = HeldOut(pictures[:HELD_OUT], self.marks, settings.size)
         self.step, self.seconds = 0, 0.0
         folder.mkdir(parents=True, exist_ok=True)
@@ -136,7 +137,7 @@ class TrainingRun:
         others = torch.cat([keys.roll(1, 0), past])
         entropy = differential_entropy(queries, others)
         self.optimiser.zero_grad(set_to_none=True)
-        (loss + settings.entropy * self.settings.temperature * entropy).backward()  # type: ignore[no-untyped-call]
+        (loss + settings.entropy * entropy).backward()
         torch.nn.utils.clip_grad_norm_(self.network.parameters(), 1.0)
         self.optimiser.step()
         with torch.no_grad():

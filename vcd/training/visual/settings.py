@@ -41,8 +41,8 @@ class VisualTraining:
         Weight of the differential entropy (the logarithm of the distance to the nearest vector).
     shared : float
         Share of the target that goes to the second picture of a composition.
-    made : int
-        Pictures made by program, beside the photographs.
+    made, marks : int
+        Pictures, and writing and signs, made by program.
     seed : int
 
     Raises
@@ -66,6 +66,7 @@ class VisualTraining:
     entropy: float = 3.0
     shared: float = 0.3
     made: int = 3000
+    marks: int = 400
     seed: int = 0
 
     def __post_init__(self) -> None:

@@ -1,0 +1,167 @@
+"""Training of the visual descriptor: its pictures, its views, its loss, and a run that resumes."""
+
+import csv
+
+import numpy as np
+import pytest
+
+torch = pytest.importorskip("torch")
+pytest.importorskip("efficientnet_lite_pytorch")
+pytest.importorskip("PIL")
+
+from vcd.errors import ContractError, MediaError, ModelError
+from vcd.training.visual.contrast import (
+    Bank,
+    contrastive_loss,
+    differential_entropy,
+)
+from vcd.training.visual.edits import make_views
+from vcd.training.visual.held_out import HeldOut
+from vcd.training.visual.made import make_picture
+from vcd.training.visual.marks import make_marks
+from vcd.training.visual.pictures import SIDE, load_photographs
+from vcd.training.visual.run import HELD_OUT, TrainingRun
+from vcd.training.visual.settings import VisualTraining
+
+
+@pytest.fixture(scope="module")
+def pictures():
+    small = [make_picture(np.random.default_rng(k), 64) for k in range(12)]
+    large = np.stack(small).repeat(SIDE // 56 + 1, axis=1).repeat(SIDE // 56 + 1, axis=2)
+    return np.ascontiguousarray(large[:, :SIDE, :SIDE])
+
+
+@pytest.fixture(scope="module")
+def marks():
+    return torch.from_numpy(make_marks(4, SIDE, seed=0))
+
+
+def views_of(pictures, marks, *, seed=1, strength=1.0):
+    generator = torch.Generator().manual_seed(seed)
+    return make_views(
+        torch.from_numpy(pictures),
+        marks,
+        size=64,
+        strength=strength,
+        shared=0.3,
+        generator=generator,
+    )
+
+
+def test_made_pictures_are_their_seeds_and_say_something():
+    first, again = (make_picture(np.random.default_rng(5), 48) for _ in range(2))
+    assert first.shape == (48, 48, 3)
+    assert first.dtype == np.uint8
+    np.testing.assert_array_equal(first, again)
+    for seed in range(16):
+        assert make_picture(np.random.default_rng(seed), 48).mean(axis=2).std() > 15
+
+
+def test_marks_cover_some_and_not_all():
+    opacity = make_marks(8, 64, seed=3)[:, 3]
+    covered = (opacity > 0).mean(axis=(1, 2))
+    assert (covered > 0).all()
+    assert covered.mean() < 0.8
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_views_are_pictures_whatever_was_done_to_them(pictures, marks, seed):
+    views = views_of(pictures, marks, seed=seed)
+    for view in (views.plain, views.edited):
+        assert view.shape == (12, 3, 64, 64)
+        assert torch.isfinite(view).all()
+        assert view.min() >= 0
+        assert view.max() <= 255
+    assert ((views.share >= 0) & (views.share <= 0.3)).all()
+    assert (views.other != torch.arange(12)).all()
+
+
+def test_views_repeat_with_their_seed(pictures, marks):
+    first, again = views_of(pictures, marks), views_of(pictures, marks)
+    assert torch.equal(first.edited, again.edited)
+    assert not torch.equal(first.edited, views_of(pictures, marks, seed=2).edited)
+
+
+def test_strength_moves_views_away(pictures, marks):
+    def distance(strength):
+        views = [views_of(pictures, marks, seed=s, strength=strength) for s in range(8)]
+        return np.mean([float((v.edited - v.plain).abs().mean()) for v in views])
+
+    assert distance(0.0) < distance(1.0)
+
+
+def test_bank_forgets_the_oldest():
+    bank = Bank(4, 1, torch.device("cpu"))
+    bank.add(torch.tensor([[1.0], [2.0], [3.0]]))
+    assert bank.known()[:, 0].tolist() == [1, 2, 3]
+    bank.add(torch.tensor([[4.0], [5.0]]))
+    assert bank.known()[:, 0].tolist() == [5, 2, 3, 4]
+
+
+def test_loss_is_the_cross_entropy_of_the_own_key():
+    queries = torch.nn.functional.normalize(torch.randn(5, 8), dim=1)
+    keys = torch.nn.functional.normalize(torch.randn(5, 8), dim=1)
+    past = torch.nn.functional.normalize(torch.randn(7, 8), dim=1)
+    logits = queries @ torch.cat([keys, past]).T / 0.05
+    expected = torch.nn.functional.cross_entropy(logits, torch.arange(5))
+    nothing = torch.zeros(5)
+    loss = contrastive_loss(
+        queries, keys, past, other=torch.arange(5).roll(1), share=nothing, temperature=0.05
+    )
+    assert float(loss) == pytest.approx(float(expected), rel=1e-5)
+
+
+def test_entropy_asks_for_distance():
+    axis = torch.eye(4)
+    near = torch.nn.functional.normalize(axis + 0.1, dim=1)
+    assert differential_entropy(axis, -axis) < differential_entropy(axis, near)
+
+
+def test_held_out_precision_of_a_perfect_and_a_blind_network(pictures, marks):
+    held_out = HeldOut(pictures, marks, 64)
+    number = torch.arange(12).repeat(4)
+    held_out.edited = torch.nn.functional.one_hot(number[:36], 12).float()
+    held_out.plain = torch.eye(12)[: held_out.listed]
+    assert held_out.average_precision(torch.nn.Identity()) == 1.0
+    held_out.edited = held_out.edited.roll(1, dims=1)
+    assert held_out.average_precision(torch.nn.Identity()) < 0.3
+
+
+def test_reserved_photographs_are_not_trained_on(tmp_path, pictures):
+    from PIL import Image
+
+    for k in range(10):
+        Image.fromarray(pictures[k]).save(tmp_path / f"{k}.png")
+    (tmp_path / "broken.jpg").write_bytes(b"no picture")
+    trained = load_photographs([tmp_path])
+    reserved = load_photographs([tmp_path], reserve=True)
+    assert len(trained) + len(reserved) == 10
+    assert not any((t == r).all() for t in trained for r in reserved)
+
+
+def test_a_folder_without_pictures_is_told(tmp_path):
+    with pytest.raises(MediaError, match="no picture to train on"):
+        load_photographs([tmp_path])
+
+
+def test_a_run_that_was_stopped_ends_as_one_in_one_go(pictures, tmp_path):
+    settings = VisualTraining(
+        steps=2, small_steps=1, batch=4, size=64, small=48, dimensions=16, bank=16, made=0, marks=4
+    )
+    many = pictures[np.arange(HELD_OUT + 12) % 12]
+    TrainingRun(many, tmp_path / "whole", settings).run()
+    TrainingRun(many, tmp_path / "parts", settings).run(until=1)
+    TrainingRun(many, tmp_path / "parts", settings).run()
+    states = [torch.load(tmp_path / d / "resume.pt")["keys"] for d in ("whole", "parts")]
+    for name, value in states[0].items():
+        torch.testing.assert_close(value, states[1][name], rtol=1e-4, atol=1e-5)
+    with (tmp_path / "whole" / "log.csv").open() as file:
+        assert [row["step"] for row in csv.DictReader(file)] == ["2"]
+    with pytest.raises(ModelError, match="other settings"):
+        TrainingRun(many, tmp_path / "whole", VisualTraining(steps=3, small_steps=1))
+
+
+@pytest.mark.parametrize("wrong", [{"batch": 1}, {"steps": 1}, {"momentum": 1.0}, {"bank": 8}])
+def test_settings_out_of_range_are_refused(wrong):
+    with pytest.raises(ContractError):
+        VisualTraining(**wrong)
