@@ -13,8 +13,9 @@ from __future__ import annotations
 
 import argparse
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from itertools import cycle
 from pathlib import Path
 from typing import Any
 
@@ -38,8 +39,9 @@ Picture = npt.NDArray[np.uint8]
 
 RATE = 2.0  # frames a second
 REFERENCES = 40
-QUERIES = 160
+QUERIES = 120
 SECONDS = 24  # of a reference
+OWN = 0.65  # of all material, for references; queries are filled up from the rest
 SAME = 0.4
 """A found segment is right when sqrt(overlap / enclosing box) with a true one exceeds this."""
 
@@ -52,12 +54,12 @@ class Film:
     sound: Sound
 
 
-def make_film(photos: Sequence[Picture], sound: Sound, rng: np.random.Generator) -> Film:
+def make_film(photos: Iterator[Picture], sound: Sound, rng: np.random.Generator) -> Film:
     """Return shots of 3 to 8 seconds, each a window that moves over one photograph."""
     frames: list[Picture] = []
     total = int(len(sound) / SAMPLE_RATE * RATE)
     while len(frames) < total:
-        photo = photos[int(rng.integers(len(photos)))]
+        photo = next(photos)
         length = int(rng.uniform(3, 8) * RATE)
         ends = rng.uniform(0, 1, (2, 2))
         sides = rng.uniform(0.5, 0.8, 2)
@@ -116,26 +118,23 @@ class Maker:
 
     def __init__(self, photos: Sequence[Picture], sounds: Sequence[Sound], folder: Path) -> None:
         self.rng = np.random.default_rng(1)
-        order = self.rng.permutation(len(photos))
-        photos = [scaled(photos[k]) for k in order]
-        half = len(photos) // 2, len(sounds) // 2
-        self.own = photos[: half[0]], sounds[: half[1]]
-        self.foreign = photos[half[0] :], sounds[half[1] :]
+        photos = [scaled(photos[k]) for k in self.rng.permutation(len(photos))]
+        sounds = [sounds[k] for k in self.rng.permutation(len(sounds))]
+        cut = [int(len(pieces) * OWN) for pieces in (photos, sounds)]
+        # Two references that shared a piece would make true copies look like false alarms.
+        self.own = iter(photos[: cut[0]]), iter(sounds[: cut[1]])
+        self.foreign = cycle(photos[cut[0] :]), cycle(sounds[cut[1] :])
         manifest = load_manifest(folder)
         self.visual = DescriptorModel(manifest.default("visual"), threads=2)
         self.audio = DescriptorModel(manifest.default("audio"), threads=2)
 
     def film(self, seconds: float, *, foreign: bool) -> Film:
-        """Return a film from the material of references, or from the other half."""
+        """Return a film from material of references, each piece used once, or from the rest."""
         photos, sounds = self.foreign if foreign else self.own
-        return make_film(photos, self._stretch(sounds, seconds), self.rng)
-
-    def _stretch(self, sounds: Sequence[Sound], seconds: float) -> Sound:
         length = int(seconds * SAMPLE_RATE)
-        usable = [s for s in sounds if len(s) > length]
-        sound = usable[self.rng.integers(len(usable))]
+        sound = next(s for s in sounds if len(s) > length)
         start = self.rng.integers(len(sound) - length)
-        return sound[start : start + length]
+        return make_film(photos, sound[start : start + length], self.rng)
 
     def query(self, references: Sequence[Film]) -> tuple[Film, list[tuple[int, Segment]]]:
         """Return a query and its truth: the number of a reference and the segment, or nothing."""
@@ -224,7 +223,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("folder", type=Path)
     parser.add_argument("--save", type=Path, help="keep confidences and truth here, as JSON")
     options = parser.parse_args(arguments)
-    photos = load_photographs(options.photos, reserve=True)
+    photos = list(load_photographs(options.photos, reserve=True))
     sounds = read_sounds(options.sounds, start=FROM_EACH + 5)
     maker = Maker(photos, sounds, options.folder)
     films = [maker.film(SECONDS, foreign=False) for _ in range(REFERENCES)]

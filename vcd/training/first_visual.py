@@ -7,8 +7,6 @@ folders of pictures for the background descriptors.
 from __future__ import annotations
 
 import argparse
-import io
-import tarfile
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
@@ -21,6 +19,7 @@ from torch import nn
 from torch.nn import functional as F
 
 from vcd.training.export import describe_background, export_model
+from vcd.training.visual.pictures import load_photographs
 
 SIZE = 160  # pixels a side: the best of 160, 224 and 288 for copies that were compressed or blurred
 GEM_POWER = 3.0
@@ -47,28 +46,6 @@ class FirstVisual(nn.Module):
         features = self.trunk.extract_features((pictures - self.mean) / self.scale)
         pooled = features.clamp(min=1e-6).pow(GEM_POWER).mean(dim=(2, 3)).pow(1 / GEM_POWER)
         return F.normalize(pooled, dim=1, eps=1e-9)
-
-
-def read_photos(sources: Sequence[Path], count: int, seed: int = 0) -> Iterator[Picture]:
-    """Yield up to `count` pictures drawn from tar archives and folders, squashed to `SIZE`."""
-    import av
-
-    files: dict[str, bytes] = {}
-    for source in sources:
-        if source.is_dir():
-            files |= {str(path): path.read_bytes() for path in sorted(source.rglob("*.jpg"))}
-        else:
-            with tarfile.open(source) as tar:
-                for member in tar:
-                    content = tar.extractfile(member) if member.name.endswith(".jpg") else None
-                    if content is not None:
-                        files[f"{source}/{member.name}"] = content.read()
-    names = sorted(files)
-    for index in sorted(np.random.default_rng(seed).permutation(len(names))[:count]):
-        with av.open(io.BytesIO(files[names[index]]), mode="r") as container:
-            frame = next(container.decode(video=0))
-            small = frame.reformat(SIZE, SIZE, format="rgb24", interpolation="AREA")
-            yield np.asarray(small.to_ndarray(), dtype=np.uint8)
 
 
 def made_frames(seed: int = 0) -> Iterator[Picture]:
@@ -110,10 +87,26 @@ def _card(rng: np.random.Generator) -> Picture:
     return np.clip(card, 0, 255).astype(np.uint8)
 
 
+def _scaled(picture: Picture) -> Picture:
+    planes = torch.from_numpy(picture).permute(2, 0, 1)[None].float()
+    small = F.interpolate(planes, size=SIZE, mode="bilinear", antialias=True, align_corners=False)
+    return small[0].clamp(0, 255).permute(1, 2, 0).byte().numpy()  # type: ignore[no-any-return]
+
+
 def _blurred(picture: Picture) -> Picture:
     small = torch.from_numpy(picture).permute(2, 0, 1)[None].float()
     blurred = F.interpolate(F.interpolate(small, size=9, mode="area"), size=SIZE, mode="bicubic")
     return blurred[0].clamp(0, 255).permute(1, 2, 0).byte().numpy()  # type: ignore[no-any-return]
+
+
+def background_frames(sources: Sequence[Path], seed: int = 0) -> Iterator[npt.NDArray[np.uint8]]:
+    """Yield batches of photographs, some of them blurred, and of frames that many videos share."""
+    known = load_photographs(sources)
+    order = np.random.default_rng(seed).permutation(len(known))
+    photos = [_scaled(known[k]) for k in order[:BACKGROUND_PHOTOS]]
+    pictures = [*photos, *(_blurred(p) for p in photos[:40]), *made_frames()]
+    for i in range(0, len(pictures), 16):
+        yield np.stack(pictures[i : i + 16])
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -132,10 +125,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         inputs={"height": SIZE, "width": SIZE},
         licence="Apache-2.0",
     )
-    photos = list(read_photos(options.photos, BACKGROUND_PHOTOS))
-    pictures = [*photos, *(_blurred(p) for p in photos[:40]), *made_frames()]
-    batches = (np.stack(pictures[i : i + 16]) for i in range(0, len(pictures), 16))
-    describe_background(options.folder, model_id, batches)
+    describe_background(options.folder, model_id, background_frames(options.photos))
 
 
 if __name__ == "__main__":

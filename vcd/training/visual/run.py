@@ -34,9 +34,6 @@ from vcd.training.visual.settings import VisualTraining
 
 __all__ = ["TrainingRun"]
 
-HELD_OUT = 200
-"""The first pictures of the set are never trained on: they tell how far training has come."""
-
 _SAVE_EVERY = 60.0  # seconds
 _JUDGE_EVERY = 250  # steps
 _FULL_STRENGTH_AT = 0.4  # of the run
@@ -63,7 +60,7 @@ class TrainingRun:
         self, pictures: Pictures, folder: Path, settings: VisualTraining, device: str = "cpu"
     ) -> None:
         self.settings, self.folder, self.device = settings, folder, torch.device(device)
-        self.pictures = pictures[HELD_OUT:]
+        self.pictures = pictures[settings.held_out :]
         torch.manual_seed(settings.seed)
         self.network = VisualNetwork(settings.dimensions, frozen_blocks=settings.frozen_blocks)
         self.network = self.network.to(self.device, memory_format=torch.channels_last).train()
@@ -74,7 +71,7 @@ class TrainingRun:
         self.marks = torch.from_numpy(make_marks(settings.marks, SIDE, settings.seed)).to(
             self.device
         )
-        self.held_out = HeldOut(pictures[:HELD_OUT], self.marks, settings.size)
+        self.held_out = HeldOut(pictures[: settings.held_out], self.marks, settings.size)
         self.step, self.seconds = 0, 0.0
         folder.mkdir(parents=True, exist_ok=True)
         self._resume()

@@ -43,6 +43,8 @@ class VisualTraining:
         Share of the target that goes to the second picture of a composition.
     made, marks : int
         Pictures, and writing and signs, made by program.
+    held_out : int
+        The first pictures of the set are never trained on: they tell how far training has come.
     seed : int
 
     Raises
@@ -67,6 +69,7 @@ class VisualTraining:
     shared: float = 0.3
     made: int = 3000
     marks: int = 400
+    held_out: int = 200
     seed: int = 0
 
     def __post_init__(self) -> None:

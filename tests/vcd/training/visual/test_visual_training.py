@@ -20,7 +20,7 @@ from vcd.training.visual.held_out import HeldOut
 from vcd.training.visual.made import make_picture
 from vcd.training.visual.marks import make_marks
 from vcd.training.visual.pictures import SIDE, load_photographs
-from vcd.training.visual.run import HELD_OUT, TrainingRun
+from vcd.training.visual.run import TrainingRun
 from vcd.training.visual.settings import VisualTraining
 
 
@@ -146,9 +146,18 @@ def test_a_folder_without_pictures_is_told(tmp_path):
 
 def test_a_run_that_was_stopped_ends_as_one_in_one_go(pictures, tmp_path):
     settings = VisualTraining(
-        steps=2, small_steps=1, batch=4, size=64, small=48, dimensions=16, bank=16, made=0, marks=4
+        steps=2,
+        small_steps=1,
+        batch=4,
+        size=64,
+        small=48,
+        dimensions=16,
+        bank=16,
+        made=0,
+        marks=4,
+        held_out=6,
     )
-    many = pictures[np.arange(HELD_OUT + 12) % 12]
+    many = pictures[np.arange(18) % 12]
     TrainingRun(many, tmp_path / "whole", settings).run()
     TrainingRun(many, tmp_path / "parts", settings).run(until=1)
     TrainingRun(many, tmp_path / "parts", settings).run()
