@@ -5,7 +5,7 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 PIP    := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
 
-.PHONY: demo test test-shared lint types check clean
+.PHONY: demo test test-shared test-train lint types check clean
 
 demo: $(VENV)/.core
 	$(BIN)/vcd demo
@@ -15,6 +15,9 @@ test: $(VENV)/.dev
 
 test-shared: $(VENV)/.dev
 	$(BIN)/python -m pytest -m shared --numprocesses auto
+
+test-train: $(VENV)/.train
+	$(BIN)/python -m pytest tests/vcd/training
 
 lint: $(VENV)/.dev
 	$(BIN)/ruff check
@@ -32,6 +35,10 @@ $(VENV)/.core: pyproject.toml constraints.txt
 
 $(VENV)/.dev: $(VENV)/.core
 	$(PIP) --editable ".[dev]"
+	touch $@
+
+$(VENV)/.train: $(VENV)/.dev
+	$(PIP) --editable ".[train]"
 	touch $@
 
 clean:
