@@ -137,6 +137,7 @@ class Engine:
             self.models[stream] = info
         self.localizer: Localizer = localizer or LineLocalizer()
         self._stills = StillLocalizer() if localizer is None else None
+        self.rate = rate
         self.jobs = jobs
         self._describer = Describer(
             self.models,
@@ -154,7 +155,9 @@ class Engine:
 
     # Describing ---------------------------------------------------------------------------------
 
-    def describe(self, path: PathLike, *, video_id: str | None = None) -> VideoDescriptor:
+    def describe(
+        self, path: PathLike, *, video_id: str | None = None, cached: bool = True
+    ) -> VideoDescriptor:
         """Describe one file, or take its descriptor from the cache.
 
         Parameters
@@ -162,6 +165,8 @@ class Engine:
         path : path-like
         video_id : str, optional
             The file name without its ending where left out.
+        cached : bool
+            False describes anew and keeps nothing.
 
         Raises
         ------
@@ -169,7 +174,7 @@ class Engine:
         """
         name = video_id or display_name(Path(os.fsdecode(path)).stem)
         try:
-            return self._describer.describe(path, video_id=name)
+            return self._describer.describe(path, video_id=name, cached=cached)
         except VcdError:
             raise
         except Exception as error:  # decoders meet files that nobody foresaw
@@ -239,6 +244,26 @@ class Engine:
         return self.detector.detect(
             query.descriptor.video_id, reference.descriptor.video_id, passes, matrices
         )
+
+    def compare_streams(self, query: PreparedVideo, reference: PreparedVideo) -> dict[str, Match]:
+        """Return the match of a pair as each stream alone tells it, and as "any" all together.
+
+        A stream that finds nothing has no entry; "any" is what `compare` returns.
+        """
+        matrices = self.matrices(query, reference)
+        passes = self.passes(matrices)
+        ids = query.descriptor.video_id, reference.descriptor.video_id
+        of_stream: dict[str, dict[str, list[Segment]]] = {}
+        for stream in self.streams:
+            name = STILL if stream == "visual" and STILL in passes else stream
+            if name in passes:
+                of_stream[stream] = {name: passes[name]}
+        found = {
+            stream: self.detector.detect(*ids, own, {stream: matrices[stream]})
+            for stream, own in of_stream.items()
+        }
+        everything = {"any": self.detector.detect(*ids, passes, matrices), **found}
+        return {name: match for name, match in everything.items() if match is not None}
 
     def passes(self, matrices: Mapping[str, SimilarityMatrix]) -> dict[str, list[Segment]]:
         """Return what is found in the matrices of a pair, by stream; a still picture by itself."""

@@ -8,6 +8,8 @@ from typing import Annotated
 
 import typer
 
+from vcd_cli import haystack
+
 MATCHING_EXAMPLES = (
     "Example: vcd eval vsc matching --groundtruth groundtruth.csv --predictions matches.csv"
 )
@@ -25,6 +27,7 @@ vsc = typer.Typer(
     epilog=MATCHING_EXAMPLES,
 )
 app.add_typer(vsc, name="vsc")
+app.command("haystack", epilog=haystack.EXAMPLES)(haystack.haystack)
 
 
 @vsc.command(epilog=MATCHING_EXAMPLES)

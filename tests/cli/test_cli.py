@@ -27,6 +27,7 @@ COMMANDS = [
     ["models", "list"],
     ["models", "verify"],
     ["eval"],
+    ["eval", "haystack"],
     ["eval", "vsc"],
     ["eval", "vsc", "matching"],
 ]
@@ -354,3 +355,31 @@ def test_reader_that_stops_early_is_no_error(demo, cache_folder):
     assert run.stderr == ""
     assert run.returncode == 0
     assert json.loads(run.stdout)
+
+
+def test_haystack_is_scored_into_a_folder(vcd, demo, tmp_path):
+    run = vcd("eval", "haystack", demo.folder, "--out", "run")
+    assert run.returncode == 0
+    assert [line.split()[0] for line in run.stdout.splitlines()[1:]] == ["any", "visual", "audio"]
+    metrics = json.loads((tmp_path / "run" / "metrics.json").read_text())
+    assert metrics["segment_uap"]["any"] > 0.8
+    assert (tmp_path / "run" / "report.html").read_text().startswith("<!doctype html>")
+    again = vcd(
+        "eval",
+        "vsc",
+        "matching",
+        "--json",
+        "--groundtruth",
+        demo.groundtruth,
+        "--predictions",
+        tmp_path / "run" / "matches.csv",
+    )
+    assert json.loads(again.stdout)["segment_ap"] == pytest.approx(metrics["segment_uap"]["any"])
+
+
+def test_a_folder_that_is_no_haystack_is_one_line(vcd, tmp_path):
+    run = vcd("eval", "haystack", tmp_path, "--out", "run")
+    assert run.returncode == 2
+    [line] = one_line_each(run.stderr)
+    assert "queries/" in line
+    assert not (tmp_path / "run").exists()

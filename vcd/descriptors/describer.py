@@ -54,7 +54,7 @@ class Describer:
         self._cache = cache
         self._cache_full = threading.Event()
 
-    def describe(self, path: PathLike, *, video_id: str) -> VideoDescriptor:
+    def describe(self, path: PathLike, *, video_id: str, cached: bool = True) -> VideoDescriptor:
         """Describe a file, or take from the cache what it holds of it.
 
         A file that lacks a wanted stream gives a descriptor without that track. A cache that is
@@ -64,6 +64,8 @@ class Describer:
         ----------
         path : path-like
         video_id : str
+        cached : bool
+            False neither looks into the cache nor keeps anything there.
 
         Raises
         ------
@@ -71,8 +73,8 @@ class Describer:
             The file cannot be read, or nothing of the wanted streams it has could be decoded.
         ModelError
         """
-        content = "" if self._cache is None else self._cache.content(path)
-        parts = self._kept(content)
+        content = self._cache.content(path) if self._cache is not None and cached else None
+        parts = {} if content is None else self._kept(content)
         missing = [stream for stream in self._models if stream not in parts]
         if missing:
             fresh = describe_file(
@@ -86,7 +88,8 @@ class Describer:
             )
             for stream in missing:
                 parts[stream] = _part(fresh, stream)
-                self._keep(content, stream, parts[stream])
+                if content is not None:
+                    self._keep(content, stream, parts[stream])
         joined = _join(video_id, [parts[stream] for stream in self._models])
         if joined.tracks and not any(len(track) for track in joined.tracks.values()):
             raise MediaError(

@@ -1,0 +1,101 @@
+"""`vcd eval haystack`: how well copies are found in a folder whose truth is known."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from vcd import __version__
+from vcd_cli import options
+from vcd_cli.console import Console
+from vcd_cli.match import SOME_FAILED
+
+EXAMPLES = """Examples:
+
+vcd eval haystack haystack/ --out run/
+
+vcd eval haystack haystack/ --out sscd/ --model sscd --streams visual
+"""
+
+
+def haystack(
+    folder: Annotated[
+        Path,
+        typer.Argument(
+            metavar="DIR",
+            help="queries/, refs/, groundtruth.csv and, where there is one, labels.csv.",
+        ),
+    ],
+    out: Annotated[
+        Path,
+        typer.Option(metavar="OUT", help="Folder for matches.csv, metrics.json and report.html."),
+    ],
+    threshold: Annotated[
+        float, typer.Option(min=0, max=1, metavar="P", help="Probability of the operating point.")
+    ] = 0.5,
+    min_length: Annotated[
+        float, typer.Option(min=0, metavar="SECONDS", help="Shortest segment to report.")
+    ] = 2.5,
+    streams: options.Streams = "visual,audio",
+    rate: options.Rate = 2.0,
+    exact: options.Exact = False,
+    model: options.Models = None,
+    jobs: options.Jobs = None,
+    cache: options.Cache = None,
+    no_cache: options.NoCache = False,
+    decoder: options.Decoder = options.DecoderName.pyav,
+    as_json: Annotated[bool, typer.Option("--json", help="Print metrics.json, too.")] = False,
+    quiet: options.Quiet = False,
+) -> int:
+    """Match DIR/queries against DIR/refs and score what was found; interrupted runs go on."""
+    from vcd.encoding import write_whole
+    from vcd.report import require_matplotlib
+    from vcd_eval.formats import write_segments
+    from vcd_eval.haystack import RUNS, read_haystack, run_haystack
+    from vcd_eval.haystack_metrics import haystack_metrics
+    from vcd_eval.haystack_page import render_page
+
+    console = Console(quiet=quiet)
+    require_matplotlib()
+    hay = read_haystack(folder)
+    options.make_folder(out)
+    engine = options.make_engine(
+        streams=streams,
+        rate=rate,
+        exact=exact,
+        models=model,
+        jobs=jobs,
+        cache=cache,
+        no_cache=no_cache,
+        decoder=decoder,
+        threshold=0.0,
+        min_length=min_length,
+    )
+    with console.step("videos", 2) as step:
+        run = run_haystack(
+            hay,
+            engine,
+            out,
+            on_error=console.fail,
+            on_progress=step.reach,
+        )
+    for name, predictions in run.predictions.items():
+        file = "matches.csv" if name == "any" else f"matches_{name}.csv"
+        write_segments(out / file, predictions)
+    metrics = haystack_metrics(hay, run, threshold=threshold)
+    write_whole(out / "metrics.json", (json.dumps(metrics, indent=1) + "\n").encode())
+    page = render_page(hay, run, metrics, version=__version__)
+    write_whole(out / "report.html", page.encode())
+    if as_json:
+        typer.echo(json.dumps(metrics))
+    else:
+        typer.echo(f"{'':8}{'segment':>9}{'pair':>7}   micro-AP")
+        for name in RUNS:
+            segment, pair = metrics["segment_uap"][name], metrics["pair_uap"][name]
+            if segment is not None:
+                typer.echo(f"{name:8}{segment:9.4f}{pair:7.4f}")
+    console.say(f"report in {out / 'report.html'}")
+    return SOME_FAILED if console.failures else 0
