@@ -9,7 +9,8 @@ Metrics
 -------
 * `segment_ap`: micro-AP of the matching track; credit is the length covered on both time axes.
 * `operating_point`: its precision and recall at one threshold.
-* `pair_ap`: micro-AP over pairs, the score of the descriptor track.
+* `pair_ap`: micro-AP over pairs, the score of the descriptor track, on the candidates of module
+  `candidates`.
 
 References
 ----------
@@ -31,7 +32,14 @@ import numpy.typing as npt
 from vcd.errors import EvaluationError
 from vcd_eval.formats import PairTable, SegmentTable
 
-__all__ = ["PairAPResult", "SegmentAPResult", "operating_point", "pair_ap", "segment_ap"]
+__all__ = [
+    "PairAPResult",
+    "SegmentAPResult",
+    "check_same_videos",
+    "operating_point",
+    "pair_ap",
+    "segment_ap",
+]
 
 Array = npt.NDArray[np.float64]
 Interval = tuple[float, float]
@@ -181,6 +189,36 @@ def pair_ap(
     ap = float(np.sum(precision * gained) / len(true_pairs))
     curve = np.stack([scores[last], precision, recall], axis=1)[gained > 0]
     return PairAPResult(ap, curve)
+
+
+def check_same_videos(
+    groundtruth: SegmentTable, *, query_ids: Iterable[str], ref_ids: Iterable[str]
+) -> None:
+    """Refuse a ground truth that names no video of those that were searched.
+
+    Such a pair of files would score 0, which says that ids are spelt in two ways and nothing else.
+
+    Parameters
+    ----------
+    groundtruth : SegmentTable
+    query_ids, ref_ids : iterable of str
+        All videos searched; where there are none, nothing is checked.
+
+    Raises
+    ------
+    EvaluationError
+    """
+    for axis, true, given in (
+        ("query", groundtruth.query_ids, set(query_ids)),
+        ("reference", groundtruth.ref_ids, set(ref_ids)),
+    ):
+        if true and given and given.isdisjoint(true):
+            raise EvaluationError(
+                f"no {axis} of the ground truth is among those searched, such as {true[0]!r} "
+                f"among {min(given)!r} and others",
+                remedy="name the videos alike; --challenge reads the number 1 as Q000001 or "
+                "R000001",
+            )
 
 
 def _steps(

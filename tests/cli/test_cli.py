@@ -30,6 +30,7 @@ COMMANDS = [
     ["eval", "haystack"],
     ["eval", "vsc"],
     ["eval", "vsc", "matching"],
+    ["eval", "vsc", "descriptor"],
 ]
 
 

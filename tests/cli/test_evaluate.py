@@ -1,0 +1,83 @@
+"""`vcd eval`: exit codes, and the same figures as the functions give."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from vcd_cli.main import main
+
+VECTORS = Path(__file__).parents[1] / "eval" / "vectors" / "vsc"
+Run = Callable[..., tuple[int, str, str]]
+
+
+@pytest.fixture
+def vcd(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Run:
+    """Return a function that runs the command in this process: exit code, stdout, stderr."""
+
+    def run(*arguments: Any) -> tuple[int, str, str]:
+        monkeypatch.setattr(sys, "argv", ["vcd", *map(str, arguments)])
+        with pytest.raises(SystemExit) as caught:
+            main()
+        out, err = capsys.readouterr()
+        return int(caught.value.code or 0), out, err
+
+    return run
+
+
+def descriptor(name: str) -> tuple[Any, ...]:
+    folder = VECTORS / "descriptor" / name
+    return (
+        "eval", "vsc", "descriptor", "--groundtruth", folder / "gt.csv",
+        "--queries", folder / "queries.npz", "--references", folder / "refs.npz",
+    )  # fmt: skip
+
+
+def test_the_descriptor_track(vcd: Run, tmp_path: Path) -> None:
+    code, out, err = vcd(*descriptor("uneven_lengths"), "--json", "--output", tmp_path / "c.csv")
+    assert (code, err) == (0, "")
+    assert json.loads(out) == {"uap": pytest.approx(0.8064285714, abs=1e-6), "candidates": 150}
+    assert len((tmp_path / "c.csv").read_text().splitlines()) == 151
+    code, out, _ = vcd(*descriptor("uneven_lengths"))
+    assert out == "descriptor micro-AP  0.8064\ncandidate pairs      150\n"
+
+
+def test_scattered_rows_are_grouped_or_refused(vcd: Run) -> None:
+    code, out, err = vcd(*descriptor("error_not_contiguous"), "--json")
+    assert (code, json.loads(out)["uap"]) == (0, 1)
+    assert "do not lie together" in err
+    code, out, err = vcd(*descriptor("error_not_contiguous"), "--challenge")
+    assert (code, out) == (2, "")
+    assert "ids must ascend" in err
+
+
+def test_normalised_scores_change_the_result(vcd: Run, tmp_path: Path) -> None:
+    rng = np.random.default_rng(0)
+    np.savez(
+        tmp_path / "b.npz",
+        video_ids=np.array(["B1"] * 50),
+        timestamps=np.arange(50),
+        features=rng.normal(size=(50, 32)).astype(np.float32),
+    )
+    scores = []
+    for options in ([], ["--score-normalisation", tmp_path / "b.npz"]):
+        code, out, _ = vcd(*descriptor("uneven_lengths"), *options, "--json")
+        assert code == 0
+        scores.append(json.loads(out)["uap"])
+    assert scores[0] != scores[1]
+
+
+def test_a_ground_truth_of_other_videos_is_no_zero(vcd: Run, tmp_path: Path) -> None:
+    truth = tmp_path / "gt.csv"
+    truth.write_text("query_id,ref_id,query_start,query_end,ref_start,ref_end\n1,2,0,1,0,1\n")
+    arguments = list(descriptor("uneven_lengths"))
+    arguments[4] = truth
+    code, out, err = vcd(*arguments)
+    assert (code, out) == (2, "")
+    assert "no query of the ground truth is among those searched" in err
