@@ -32,18 +32,24 @@ from vcd.errors import EvaluationError
 __all__ = [
     "Boxes",
     "Labels",
+    "Metadata",
     "PairTable",
     "SegmentTable",
     "read_boxes",
     "read_candidates",
     "read_groundtruth",
     "read_labels",
+    "read_metadata",
     "read_pair_list",
     "read_predictions",
     "read_query_sets",
+    "read_subset",
+    "read_text",
     "write_candidates",
     "write_labels",
+    "write_metadata",
     "write_segments",
+    "write_subset",
 ]
 
 StrPath = str | os.PathLike[str]
@@ -54,6 +60,7 @@ Boxes = Mapping[tuple[str, str], Array]
 _IDS = ("query_id", "ref_id")
 _TIMES = ("query_start", "query_end", "ref_start", "ref_end")
 _SEGMENT_COLUMNS = (*_IDS, *_TIMES)
+_METADATA_COLUMNS = ("video_id", "duration_sec", "frames_per_sec", "width", "height")
 _LABEL_COLUMNS = (*_SEGMENT_COLUMNS, "visual", "audio", "edits", "speed", "length")
 _NEEDS_QUOTES = re.compile(r'[,"\r\n]')
 _WHOLE_NUMBER = re.compile(r"[+-]?[0-9]+")
@@ -168,6 +175,49 @@ class Labels:
             raise EvaluationError(f"edits must have {n} entries, got {len(self.edits)}")
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class Metadata:
+    """What the challenge says of the videos of one side.
+
+    Parameters
+    ----------
+    video_ids : sequence of str, length n
+        Each once.
+    durations : ndarray of float64, shape (n,)
+        Seconds, not negative.
+    frame_rates, widths, heights : ndarray of float64, shape (n,)
+        Frames a second; pixels.
+
+    Raises
+    ------
+    EvaluationError
+        Lengths differ, an id is empty or occurs twice, a number is not finite, or a duration is
+        negative.
+    """
+
+    video_ids: Sequence[str]
+    durations: Array
+    frame_rates: Array
+    widths: Array
+    heights: Array
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "video_ids", tuple(self.video_ids))
+        for name in ("durations", "frame_rates", "widths", "heights"):
+            column = np.asarray(getattr(self, name), dtype=np.float64)
+            _check_shape(name, column, (len(self),))
+            object.__setattr__(self, name, column)
+        _check_metadata(self.video_ids, self.columns(), _row_place)
+
+    def __len__(self) -> int:
+        return len(self.video_ids)
+
+    def columns(self) -> dict[str, Array]:
+        """Return the columns of numbers by the name they have in a file."""
+        columns = (self.durations, self.frame_rates, self.widths, self.heights)
+        return dict(zip(_METADATA_COLUMNS[1:], columns, strict=True))
+
+
 def read_groundtruth(path: StrPath, *, vsc_ids: bool = False) -> SegmentTable:
     """Read ``query_id,ref_id,query_start,query_end,ref_start,ref_end``; a score is ignored.
 
@@ -203,6 +253,26 @@ def read_labels(path: StrPath) -> Labels:
     )
 
 
+def read_metadata(path: StrPath, *, prefix: str = "") -> Metadata:
+    """Read ``video_id,duration_sec,frames_per_sec,width,height`` of queries or references.
+
+    With the prefix ``Q`` or ``R`` ids follow the rules of the challenge.
+    """
+    table = _Csv.read(path, _METADATA_COLUMNS)
+    ids = _challenge_ids(table, "video_id", prefix) if prefix else table.ids("video_id")
+    columns = {name: table.numbers(name) for name in _METADATA_COLUMNS[1:]}
+    _check_metadata(ids, columns, table.place, file=path)
+    return Metadata(ids, *columns.values())
+
+
+def read_subset(path: StrPath, *, prefix: str = "") -> list[str]:
+    """Read the ``video_id`` of the videos that take part, each once; `prefix` as above."""
+    table = _Csv.read(path, ("video_id",))
+    ids = _challenge_ids(table, "video_id", prefix) if prefix else table.ids("video_id")
+    _check_metadata(ids, {}, table.place, file=path)
+    return ids
+
+
 def write_segments(path: StrPath, table: SegmentTable) -> None:
     """Write a ground truth, or predictions where the table has scores, in the challenge's order.
 
@@ -223,6 +293,18 @@ def write_candidates(path: StrPath, table: PairTable) -> None:
     scores = [repr(float(x)) for x in table.scores]
     rows = zip(table.query_ids, table.ref_ids, scores, strict=True)
     _write_csv(path, (*_IDS, "score"), rows)
+
+
+def write_metadata(path: StrPath, table: Metadata) -> None:
+    """Write the challenge's columns, ``rn`` (the number of the row, from 1) included."""
+    columns = ([f"{x:.17g}" for x in column] for column in table.columns().values())
+    rows = zip(table.video_ids, *columns, range(1, len(table) + 1), strict=True)
+    _write_csv(path, (*_METADATA_COLUMNS, "rn"), rows)
+
+
+def write_subset(path: StrPath, video_ids: Iterable[str]) -> None:
+    """Write what `read_subset` reads."""
+    _write_csv(path, ("video_id",), ([video_id] for video_id in video_ids))
 
 
 def write_labels(path: StrPath, labels: Labels) -> None:
@@ -301,7 +383,7 @@ class _Csv:
 
     @classmethod
     def read(cls, path: StrPath, wanted: Sequence[str]) -> _Csv:
-        reader = csv.reader(io.StringIO(_read_text(path)), strict=True)
+        reader = csv.reader(io.StringIO(read_text(path)), strict=True)
         try:
             header = next(reader, None)
             position = _find_columns(header, wanted, path)
@@ -464,6 +546,28 @@ def _check_unique(
         seen.add(pair)
 
 
+def _check_metadata(
+    video_ids: Sequence[str],
+    columns: Mapping[str, Array],
+    place: Place,
+    file: StrPath | None = None,
+) -> None:
+    seen: set[str] = set()
+    for row, video_id in enumerate(video_ids):
+        if not video_id or video_id in seen:
+            raise EvaluationError(
+                f"{place(row)}: video_id {video_id!r} "
+                + ("occurs a second time" if video_id else "is empty"),
+                file=file,
+                remedy="name each video once",
+            )
+        seen.add(video_id)
+    _check_rows(columns, place, file)
+    if columns and (columns["duration_sec"] < 0).any():
+        row = int(np.argmax(columns["duration_sec"] < 0))
+        raise EvaluationError(f"{place(row)}: duration_sec is negative", file=file)
+
+
 def _set_ids_and_scores(table: SegmentTable | PairTable, n: int) -> None:
     for name in ("query_ids", "ref_ids"):
         ids = tuple(getattr(table, name))
@@ -523,12 +627,19 @@ def _box_array(value: object, key: str, path: StrPath) -> Array:
 
 def _read_json(path: StrPath) -> Any:
     try:
-        return json.loads(_read_text(path))
+        return json.loads(read_text(path))
     except ValueError as error:
         raise EvaluationError(f"not a JSON file: {error}", file=path) from error
 
 
-def _read_text(path: StrPath) -> str:
+def read_text(path: StrPath) -> str:
+    """Return a file of UTF-8 as text, unpacked where its name ends in ``.gz``, without a BOM.
+
+    Raises
+    ------
+    EvaluationError
+        It cannot be read, or is not UTF-8.
+    """
     try:
         data = Path(path).read_bytes()
         if Path(path).suffix == ".gz":

@@ -13,18 +13,23 @@ from hypothesis import strategies as st
 from vcd.errors import EvaluationError
 from vcd_eval.formats import (
     Labels,
+    Metadata,
     PairTable,
     SegmentTable,
     read_boxes,
     read_candidates,
     read_groundtruth,
     read_labels,
+    read_metadata,
     read_pair_list,
     read_predictions,
     read_query_sets,
+    read_subset,
     write_candidates,
     write_labels,
+    write_metadata,
     write_segments,
+    write_subset,
 )
 
 HEADER = "query_id,ref_id,query_start,query_end,ref_start,ref_end,score\n"
@@ -194,3 +199,44 @@ def test_pair_list_and_query_sets(tmp_path: Path) -> None:
     assert read_query_sets(sets) == {"a": ["a-b"]}
     with pytest.raises(EvaluationError, match="no query sets named 'val'"):
         read_query_sets(sets, "val")
+
+
+METADATA = "video_id,duration_sec,frames_per_sec,width,height,rn\n"
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("video_id,duration_sec\nQ1,1\n", "no column frames_per_sec, width, height"),
+        (METADATA + "Q1,-1,25,1,1,1\n", "line 2: duration_sec is negative"),
+        (METADATA + "Q1,nan,25,1,1,1\n", "line 2: duration_sec is nan"),
+        (METADATA + "Q1,1,25,1,1,1\nQ1,1,25,1,1,2\n", "line 3: video_id 'Q1' occurs a second time"),
+        (METADATA + ",1,25,1,1,1\n", "line 2: video_id is empty"),
+        (METADATA + "X1,1,25,1,1,1\n", "does not begin with Q"),
+    ],
+)
+def test_broken_metadata_is_refused(tmp_path: Path, text: str, message: str) -> None:
+    with pytest.raises(EvaluationError, match=message) as caught:
+        read_metadata(write(tmp_path, text), prefix="Q")
+    assert caught.value.file
+
+
+def test_metadata_and_subset_round_trip(tmp_path: Path) -> None:
+    table = Metadata(["Q1", "Q2"], [1.5, 0.1 + 0.2], [25, 30000 / 1001], [640, 1], [360, 1])  # type: ignore[arg-type]
+    write_metadata(tmp_path / "m.csv", table)
+    back = read_metadata(tmp_path / "m.csv", prefix="Q")
+    assert back.video_ids == table.video_ids
+    for name, column in table.columns().items():
+        assert back.columns()[name].tolist() == column.tolist()
+    assert (tmp_path / "m.csv").read_text().splitlines()[1] == "Q1,1.5,25,640,360,1"
+    write_subset(tmp_path / "s.csv", ["Q2", "Q1"])
+    assert read_subset(tmp_path / "s.csv") == ["Q2", "Q1"]
+
+
+def test_numbers_as_ids_of_metadata_follow_the_mode(tmp_path: Path) -> None:
+    path = write(tmp_path, METADATA + "7,1,25,1,1,1\n")
+    assert read_metadata(path, prefix="R").video_ids == ("R000007",)
+    assert read_metadata(path).video_ids == ("7",)
+    assert read_subset(path, prefix="R") == ["R000007"]
+    with pytest.raises(EvaluationError, match="line 3: video_id '7' occurs a second time"):
+        read_subset(write(tmp_path, "video_id\n7\n7\n"))
