@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from vcd.errors import EvaluationError
 from vcd_cli.options import check_writable
 
 if TYPE_CHECKING:
@@ -24,6 +25,16 @@ vcd eval vsc descriptor --groundtruth gt.csv --queries queries.npz --references 
 vcd eval vsc descriptor --groundtruth gt.csv --queries queries.npz --references refs.npz
 --score-normalisation background.npz --output candidates.csv
 """
+
+VALIDATE_EXAMPLES = """Examples:
+
+vcd eval vsc validate matches.csv
+
+vcd eval vsc validate queries.npz references.npz --metadata query_metadata.csv
+--metadata reference_metadata.csv
+"""
+
+_SOME_FAILED = 3
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -126,6 +137,105 @@ def descriptor(
         typer.echo(f"descriptor micro-AP  {ap:.4f}")
         typer.echo(f"candidate pairs      {len(candidates)}")
     return 0
+
+
+@app.command(epilog=VALIDATE_EXAMPLES)
+def validate(
+    files: Annotated[
+        list[Path] | None,
+        typer.Argument(metavar="[FILES]...", help="Descriptors (.npz) and matches (.csv)."),
+    ] = None,
+    queries: Annotated[
+        Path | None, typer.Option(help="Descriptors of the queries.", metavar="NPZ")
+    ] = None,
+    references: Annotated[
+        Path | None, typer.Option(help="Descriptors of the references.", metavar="NPZ")
+    ] = None,
+    predictions: Annotated[Path | None, typer.Option(help="Matches.", metavar="CSV")] = None,
+    metadata: Annotated[
+        list[Path] | None,
+        typer.Option(
+            help="Metadata of queries or references, told apart by their ids: with it, rows are "
+            "counted. May be given twice.",
+            metavar="CSV",
+        ),
+    ] = None,
+    subset: Annotated[
+        Path | None, typer.Option(help="Queries that take part; others do not.", metavar="CSV")
+    ] = None,
+    as_json: AsJson = False,
+) -> int:
+    """Check files by the challenge's rules: one line a problem, and exit code 3 if there are any.
+
+    Descriptors: float32, at most 512 dimensions, ids in ascending order, and over all videos no
+    more than one row a second. Matches: the challenge's columns, times of at least 0, no segment
+    that ends before it starts.
+    """
+    from vcd_eval import vsc_validation as rules
+
+    budgets = _budgets(metadata or [], subset)
+    archives = [(path, side) for path, side in ((queries, "Q"), (references, "R")) if path]
+    archives += [(path, _side(path)) for path in files or [] if path.suffix.lower() == ".npz"]
+    tables = [path for path in files or [] if path.suffix.lower() in {".csv", ".gz"}]
+    tables += [predictions] if predictions else []
+    options = (queries, references, predictions)
+    if len(archives) + len(tables) != len([*(files or []), *filter(None, options)]):
+        raise typer.BadParameter("a file is neither .npz nor .csv", param_hint="FILES")
+    if not archives and not tables:
+        raise typer.BadParameter("there is nothing to check", param_hint="FILES")
+    problems: list[rules.Problem] = []
+    remarks: list[str] = []
+    for path, side in archives:
+        problems += rules.check_descriptors(path, budget=budgets.get(side))
+        if side not in budgets:
+            remarks.append(f"{path}: rows are not counted, which takes --metadata")
+    for path in tables:
+        found = rules.check_matches(path)
+        problems += found
+        remarks += [] if found else rules.match_remarks(path)
+    checked = len(archives) + len(tables)
+    if as_json:
+        listed = [{"file": p.file, "line": p.line, "problem": p.text} for p in problems]
+        result = {"valid": not problems, "problems": listed, "remarks": remarks}
+        typer.echo(json.dumps(result))
+    else:
+        for remark in remarks:
+            sys.stderr.write(f"vcd: warning: {remark}\n")
+        for problem in problems:
+            typer.echo(str(problem))
+        if not problems:
+            typer.echo(f"valid: {checked} file{'s' * (checked > 1)}")
+    return _SOME_FAILED if problems else 0
+
+
+def _budgets(metadata: list[Path], subset: Path | None) -> dict[str, int]:
+    """Return the number of rows allowed of queries ("Q") and references ("R"), where known."""
+    from vcd_eval.formats import read_metadata, read_subset
+    from vcd_eval.vsc_validation import row_budget
+
+    budgets = {}
+    for path in metadata:
+        table = read_metadata(path)
+        side = table.video_ids[0][0] if len(table) else ""
+        if side not in {"Q", "R"} or side in budgets:
+            raise typer.BadParameter(
+                f"{path} holds neither ids Q... nor ids R..., or is a second file of one side",
+                param_hint="--metadata",
+            )
+        chosen = read_subset(subset) if subset is not None and side == "Q" else None
+        budgets[side] = row_budget(table, chosen)
+    return budgets
+
+
+def _side(path: Path) -> str:
+    """Return the first letter of a file's video ids; nothing where it cannot be told."""
+    from vcd_eval.descriptors import read_descriptor_arrays
+
+    try:
+        ids = read_descriptor_arrays(path)["video_ids"]
+    except EvaluationError:
+        return ""
+    return str(ids.flat[0])[:1] if ids.size else ""
 
 
 def _descriptors(path: Path, prefix: str) -> DescriptorTable:

@@ -31,6 +31,7 @@ COMMANDS = [
     ["eval", "vsc"],
     ["eval", "vsc", "matching"],
     ["eval", "vsc", "descriptor"],
+    ["eval", "vsc", "validate"],
 ]
 
 

@@ -81,3 +81,63 @@ def test_a_ground_truth_of_other_videos_is_no_zero(vcd: Run, tmp_path: Path) -> 
     code, out, err = vcd(*arguments)
     assert (code, out) == (2, "")
     assert "no query of the ground truth is among those searched" in err
+
+
+VALIDATION = VECTORS / "validation"
+
+
+def test_valid_files(vcd: Run) -> None:
+    code, out, err = vcd(
+        "eval", "vsc", "validate", VALIDATION / "q_at_limit.npz", VALIDATION / "refs_ok.npz",
+        VALIDATION / "m_ok.csv", "--metadata", VALIDATION / "query_metadata.csv",
+        "--metadata", VALIDATION / "reference_metadata.csv",
+    )  # fmt: skip
+    assert (code, out, err) == (0, "valid: 3 files\n", "")
+
+
+def test_every_problem_is_a_line(vcd: Run, tmp_path: Path) -> None:
+    (tmp_path / "torn.npz").write_bytes(b"PK")
+    files = [VALIDATION / "m_negative_time.csv", tmp_path / "torn.npz", VALIDATION / "m_ok.csv"]
+    code, out, _ = vcd("eval", "vsc", "validate", *files)
+    assert code == 3
+    second, first = out.splitlines()
+    assert first == f"{files[0]}: line 2: query_start is '-1.0', not a number of at least 0"
+    assert second.startswith(f"{files[1]}: not an archive")
+    code, out, _ = vcd("eval", "vsc", "validate", "--predictions", files[0], "--json")
+    result = json.loads(out)
+    assert (code, result["valid"], result["problems"][0]["line"]) == (3, False, 2)
+
+
+def test_a_subset_lowers_the_limit(vcd: Run) -> None:
+    options = ["--metadata", VALIDATION / "query_metadata.csv", "--json"]
+    subset = ["--subset", VALIDATION / "query_subset.csv"]
+    files = ["--queries", VALIDATION / "q_at_limit.npz"]
+    assert vcd("eval", "vsc", "validate", *files, *options)[0] == 0
+    code, out, _ = vcd("eval", "vsc", "validate", *files, *options, *subset)
+    assert code == 3
+    assert "7 are allowed" in json.loads(out)["problems"][0]["problem"]
+
+
+def test_what_passes_but_cannot_be_scored_is_a_remark(vcd: Run) -> None:
+    code, out, err = vcd("eval", "vsc", "validate", VALIDATION / "m_nan_score.csv")
+    assert (code, out) == (0, "valid: 1 file\n")
+    assert "cannot be scored" in err
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        [],
+        ["matches.txt"],
+        ["--metadata", VALIDATION / "query_metadata.csv"],
+        [
+            VALIDATION / "m_ok.csv",
+            *["--metadata", VALIDATION / "query_metadata.csv"] * 2,
+        ],
+        [VALIDATION / "m_ok.csv", "--metadata", VALIDATION / "none.csv"],
+    ],
+)
+def test_wrong_usage_of_validate(vcd: Run, arguments: list[Any]) -> None:
+    code, out, err = vcd("eval", "vsc", "validate", *arguments)
+    assert (code, out) == (2, "")
+    assert err
