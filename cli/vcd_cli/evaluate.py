@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import typer
 
-from vcd_cli import evaluate_vsc, haystack
+from vcd_cli import evaluate_localizers, evaluate_vsc, haystack
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -14,3 +14,4 @@ app = typer.Typer(
 )
 app.add_typer(evaluate_vsc.app, name="vsc")
 app.command("haystack", epilog=haystack.EXAMPLES)(haystack.haystack)
+app.command("localizers", epilog=evaluate_localizers.EXAMPLES)(evaluate_localizers.localizers)

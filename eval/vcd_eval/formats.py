@@ -360,9 +360,11 @@ def read_boxes(path: StrPath, pairs: Iterable[tuple[str, str]] | None = None) ->
 
 
 def read_pair_list(path: StrPath) -> list[tuple[str, str]]:
-    """Read a VCSL pair list, columns ``query_id,reference_id``."""
-    table = _Csv.read(path, ("query_id", "reference_id"))
-    return list(zip(table.ids("query_id"), table.ids("reference_id"), strict=True))
+    """Read a list of pairs: ``query_id`` and ``reference_id`` (VCSL) or ``ref_id`` (VSC)."""
+    header = next(csv.reader(io.StringIO(read_text(path))), [])
+    name = "ref_id" if "ref_id" in [cell.strip() for cell in header] else "reference_id"
+    table = _Csv.read(path, ("query_id", name))
+    return list(zip(table.ids("query_id"), table.ids(name), strict=True))
 
 
 def read_query_sets(path: StrPath, split: str = "test") -> dict[str, list[str]]:

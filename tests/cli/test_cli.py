@@ -32,6 +32,7 @@ COMMANDS = [
     ["eval", "vsc", "matching"],
     ["eval", "vsc", "descriptor"],
     ["eval", "vsc", "validate"],
+    ["eval", "localizers"],
 ]
 
 

@@ -141,3 +141,42 @@ def test_wrong_usage_of_validate(vcd: Run, arguments: list[Any]) -> None:
     code, out, err = vcd("eval", "vsc", "validate", *arguments)
     assert (code, out) == (2, "")
     assert err
+
+
+def matrices(folder: Path) -> tuple[Path, Path]:
+    cosines = np.random.default_rng(0).normal(0.1, 0.05, (30, 40)).astype(np.float32)
+    empty = cosines.copy()
+    cosines[np.arange(5, 25), np.arange(12, 32)] = 0.9
+    np.savez(
+        folder / "m.npz", Q1_R1_sim=cosines, Q1_R1_fps=[1, 1], Q2_R1_sim=empty, Q2_R1_fps=[1, 1]
+    )
+    truth = folder / "gt.csv"
+    truth.write_text("query_id,ref_id,query_start,query_end,ref_start,ref_end\nQ1,R1,5,25,12,32\n")
+    return folder / "m.npz", truth
+
+
+def test_localizers_are_compared(vcd: Run, tmp_path: Path) -> None:
+    files = matrices(tmp_path)
+    code, out, err = vcd("eval", "localizers", *files)
+    assert code == 0
+    assert err == "vcd: warning: TN-VSC-norm is left out: it takes _qb and _rb of every pair\n"
+    lines = out.splitlines()
+    assert lines[0].split()[:4] == ["P", "R", "F1", "uAP"]
+    assert [line.split()[0] for line in lines[1:]] == ["lines", "TN", "TN-VSC", "DP", "DTW", "HV"]
+    code, out, _ = vcd("eval", "localizers", *files, "--json")
+    result = json.loads(out)["TN"]
+    assert result["recall"] > 0.9
+    assert {"precision", "recall", "f1", "segment_ap", "false_alarm_rate", "hit_at_far1",
+            "ms_median", "ms_p90", "boundary_error_s"} == set(result)  # fmt: skip
+
+
+def test_pairs_choose_what_is_compared(vcd: Run, tmp_path: Path) -> None:
+    files = matrices(tmp_path)
+    pairs = tmp_path / "pairs.csv"
+    pairs.write_text("query_id,ref_id\nQ2,R1\n")
+    code, out, _ = vcd("eval", "localizers", *files, "--pairs", pairs, "--json")
+    assert (code, json.loads(out)["TN"]["segment_ap"]) == (0, None)
+    pairs.write_text("query_id,reference_id\nQ3,R1\n")
+    code, out, err = vcd("eval", "localizers", *files, "--pairs", pairs)
+    assert (code, out) == (2, "")
+    assert "no array Q3_R1" in err
