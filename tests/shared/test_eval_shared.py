@@ -13,10 +13,12 @@ from vcd_eval.formats import (
     SegmentTable,
     read_boxes,
     read_groundtruth,
+    read_metadata,
     read_predictions,
 )
 from vcd_eval.vcsl import overall
 from vcd_eval.vsc import pair_ap, segment_ap
+from vcd_eval.vsc_validation import row_budget
 
 SHARED = Path(os.environ.get("VCD_SHARED", Path(__file__).resolve().parents[3] / "shared"))
 
@@ -58,3 +60,14 @@ def test_vcdb_labels_in_vcsl_format() -> None:
     for key in ("precision", "recall", "f1", "far"):
         assert getattr(result, key) == pytest.approx(expected["overall"][key], rel=0, abs=5e-6), key
     assert result.frr == pytest.approx(expected["overall"]["frr_at_ratio_1"], abs=5e-6)
+
+
+@pytest.mark.parametrize(
+    ("name", "prefix", "rows", "budget"),
+    [("train_query", "Q", 8404, 302_401), ("train_reference", "R", 40_311, 1_282_714)],
+)
+def test_the_budget_of_the_training_set(name: str, prefix: str, rows: int, budget: int) -> None:
+    path = SHARED / "vectors" / "vsc" / "real" / f"{name}_metadata.csv.gz"
+    metadata = read_metadata(path, prefix=prefix)
+    assert len(metadata) == rows
+    assert row_budget(metadata) == budget
