@@ -143,7 +143,7 @@ def descriptor(
 def validate(
     files: Annotated[
         list[Path] | None,
-        typer.Argument(metavar="[FILES]...", help="Descriptors (.npz) and matches (.csv)."),
+        typer.Argument(metavar="FILES", help="Descriptors (.npz) and matches (.csv)."),
     ] = None,
     queries: Annotated[
         Path | None, typer.Option(help="Descriptors of the queries.", metavar="NPZ")
@@ -232,7 +232,7 @@ def _side(path: Path) -> str:
     from vcd_eval.descriptors import read_descriptor_arrays
 
     try:
-        ids = read_descriptor_arrays(path)["video_ids"]
+        ids = read_descriptor_arrays(path, ["video_ids"])["video_ids"]
     except EvaluationError:
         return ""
     return str(ids.flat[0])[:1] if ids.size else ""

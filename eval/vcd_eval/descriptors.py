@@ -10,6 +10,7 @@ arrays are ignored. The scorer takes vectors as they are: nothing is scaled to u
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -143,18 +144,20 @@ def read_descriptors(path: StrPath, *, prefix: str = "") -> DescriptorTable:
         raise EvaluationError(error.problem, file=path, remedy=error.remedy) from error
 
 
-def read_descriptor_arrays(path: StrPath) -> dict[str, npt.NDArray[Any]]:
-    """Read the three arrays as they are stored, by name; only their presence is checked.
+def read_descriptor_arrays(
+    path: StrPath, names: Sequence[str] = _ARRAYS
+) -> dict[str, npt.NDArray[Any]]:
+    """Read the three arrays, or some, as they are stored; only their presence is checked.
 
     Raises
     ------
     EvaluationError
-        Not an archive of plain arrays, or one of the three is missing.
+        Not an archive of plain arrays, or one of the names is missing.
     """
     try:
         with Path(path).open("rb") as file, np.load(file, allow_pickle=False) as archive:
-            missing = [name for name in _ARRAYS if name not in archive.files]
-            arrays = {name: archive[name] for name in _ARRAYS if name not in missing}
+            missing = [name for name in names if name not in archive.files]
+            arrays = {name: archive[name] for name in names if name not in missing}
     except OSError as error:
         raise EvaluationError(
             f"cannot be read: {error.strerror or error}",

@@ -361,9 +361,10 @@ def read_boxes(path: StrPath, pairs: Iterable[tuple[str, str]] | None = None) ->
 
 def read_pair_list(path: StrPath) -> list[tuple[str, str]]:
     """Read a list of pairs: ``query_id`` and ``reference_id`` (VCSL) or ``ref_id`` (VSC)."""
-    header = next(csv.reader(io.StringIO(read_text(path))), [])
+    text = read_text(path)  # once: it may be a pipe
+    header = text.partition("\n")[0].split(",")
     name = "ref_id" if "ref_id" in [cell.strip() for cell in header] else "reference_id"
-    table = _Csv.read(path, ("query_id", name))
+    table = _Csv.parse(text, ("query_id", name), path)
     return list(zip(table.ids("query_id"), table.ids(name), strict=True))
 
 
@@ -385,7 +386,11 @@ class _Csv:
 
     @classmethod
     def read(cls, path: StrPath, wanted: Sequence[str]) -> _Csv:
-        reader = csv.reader(io.StringIO(read_text(path)), strict=True)
+        return cls.parse(read_text(path), wanted, path)
+
+    @classmethod
+    def parse(cls, text: str, wanted: Sequence[str], path: StrPath) -> _Csv:
+        reader = csv.reader(io.StringIO(text), strict=True)
         try:
             header = next(reader, None)
             position = _find_columns(header, wanted, path)
