@@ -11,7 +11,9 @@ import pytest
 from vcd.localization import LineLocalizer
 from vcd.records import SimilarityMatrix
 from vcd.similarity import BackgroundStatistics, normalise
-from vcd_eval.formats import SegmentTable
+from vcd_eval.formats import SegmentTable, read_groundtruth, read_pair_list
+from vcd_eval.localizer_comparison import compare, default_contenders
+from vcd_eval.matrices import read_matrices
 from vcd_eval.vsc import segment_ap
 
 SHARED = Path(os.environ.get("VCD_SHARED", Path(__file__).resolve().parents[3] / "shared"))
@@ -69,3 +71,20 @@ def test_segment_micro_ap() -> None:
     assert len(keys) > 90
     assert segment_ap(_table(true, scored=False), _table(found)).ap >= 0.88
     assert alarms / negatives <= 0.25
+
+
+def test_the_baselines_score_as_the_published_code_does() -> None:
+    """HV, DTW and DP are deterministic; the figures are the published code's on the whole set."""
+    rows = read_pair_list(FOLDER / "dev_pairs.csv")
+    truth = read_groundtruth(FOLDER / "dev.csv")
+    chosen = {"HV", "DTW", "DP"}
+    contenders = {name: c for name, c in default_contenders().items() if name in chosen}
+    scores = compare(read_matrices(FOLDER / "dev.npz", rows), truth, contenders)
+    figures = {
+        name: [round(x, 3) for x in (s.precision, s.recall, s.f1)] for name, s in scores.items()
+    }
+    assert figures == {
+        "HV": [0.145, 1.0, 0.253],
+        "DTW": [0.374, 0.417, 0.394],
+        "DP": [0.295, 0.665, 0.409],
+    }

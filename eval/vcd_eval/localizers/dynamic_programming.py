@@ -28,16 +28,18 @@ def dynamic_programming_boxes(
     similarity: npt.ArrayLike,
     *,
     discontinue: int = 3,
-    min_sim: float = 0.0,
-    ave_sim: float = 0.3,
+    min_sim: float = 1.0,
+    ave_sim: float = 1.3,
     min_length: int = 5,
-    diagonal_thres: int = 10,
+    diagonal_thres: int = 30,
     max_path: int = 100,
 ) -> Boxes:
     r"""Return the boxes of the pieces of the best paths, path by path.
 
     With :math:`s = 1 + \text{similarity}`,
     :math:`D_{ij} = \max(D_{i-1,j-1} + s_{ij}, D_{i-1,j} + s_{ij}/2, D_{i,j-1} + s_{ij}/2)`.
+    Defaults are those of the published function. The class around it has 0, 0.3 and 10 for
+    `min_sim`, `ave_sim` and `diagonal_thres`, which let nearly everything pass.
 
     Parameters
     ----------
@@ -124,10 +126,10 @@ class DynamicProgramming:
 
     name: ClassVar[str] = "DP"
     discontinue: int = 3
-    min_sim: float = 0.0
-    ave_sim: float = 0.3
+    min_sim: float = 1.0
+    ave_sim: float = 1.3
     min_length: int = 5
-    diagonal_thres: int = 10
+    diagonal_thres: int = 30
     max_path: int = 100
 
     def localize(self, matrix: SimilarityMatrix) -> list[Segment]:

@@ -39,12 +39,12 @@ SETTINGS: dict[str, tuple[Callable[..., Any], dict[str, Any], float]] = {
     "hv_default_0_2": (hough_voting_boxes, {}, 0),
     "hv_iou_0_3": (hough_voting_boxes, {"iou_thresh": 0.3}, 0),
     "dtw_default": (time_warping_boxes, {}, 0),
-    "dp_default": (dynamic_programming_boxes, {}, 0),
-    "dp_tuned": (
+    "dp_default": (
         dynamic_programming_boxes,
-        {"discontinue": 9, "min_sim": 1.0, "ave_sim": 1.3, "diagonal_thres": 30},
+        {"min_sim": 0.0, "ave_sim": 0.3, "diagonal_thres": 10},
         0,
     ),
+    "dp_tuned": (dynamic_programming_boxes, {"discontinue": 9}, 0),
 }
 ALL = [temporal_network_boxes, hough_voting_boxes, time_warping_boxes, dynamic_programming_boxes]
 LOCALIZERS = [TemporalNetwork(), HoughVoting(), TimeWarping(), DynamicProgramming()]
@@ -133,9 +133,9 @@ def test_programming_takes_one_path_after_the_other() -> None:
     i = np.arange(12)
     similarity[i, 25 + i] = 0.9
     similarity[25 + i, i] = 0.8
-    boxes = dynamic_programming_boxes(similarity, min_sim=1, ave_sim=1.3, diagonal_thres=30)
+    boxes = dynamic_programming_boxes(similarity)
     assert boxes[:2].tolist() == [[0, 25, 11, 36], [25, 0, 36, 11]]
-    assert dynamic_programming_boxes(similarity, min_sim=1, ave_sim=1.3, max_path=1).shape == (1, 4)
+    assert dynamic_programming_boxes(similarity, max_path=1).shape == (1, 4)
 
 
 @pytest.mark.parametrize("localizer", LOCALIZERS, ids=lambda x: x.name)
