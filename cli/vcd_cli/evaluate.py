@@ -4,7 +4,13 @@ from __future__ import annotations
 
 import typer
 
-from vcd_cli import evaluate_localizers, evaluate_vsc, haystack
+from vcd_cli import (
+    evaluate_compare,
+    evaluate_localizers,
+    evaluate_vcsl,
+    evaluate_vsc,
+    haystack,
+)
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -13,5 +19,7 @@ app = typer.Typer(
     epilog=evaluate_vsc.MATCHING_EXAMPLES,
 )
 app.add_typer(evaluate_vsc.app, name="vsc")
+app.command("vcsl", epilog=evaluate_vcsl.EXAMPLES)(evaluate_vcsl.vcsl)
 app.command("haystack", epilog=haystack.EXAMPLES)(haystack.haystack)
 app.command("localizers", epilog=evaluate_localizers.EXAMPLES)(evaluate_localizers.localizers)
+app.command("compare", epilog=evaluate_compare.EXAMPLES)(evaluate_compare.compare)

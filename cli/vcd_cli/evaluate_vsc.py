@@ -18,6 +18,9 @@ if TYPE_CHECKING:
 MATCHING_EXAMPLES = (
     "Example: vcd eval vsc matching --groundtruth groundtruth.csv --predictions matches.csv"
 )
+PAIRS_EXAMPLES = (
+    "Example: vcd eval vsc pairs --groundtruth groundtruth.csv --candidates candidates.csv"
+)
 DESCRIPTOR_EXAMPLES = """Examples:
 
 vcd eval vsc descriptor --groundtruth gt.csv --queries queries.npz --references refs.npz
@@ -78,6 +81,26 @@ def matching(
     else:
         typer.echo(f"segment micro-AP  {segment.ap:.4f}")
         typer.echo(f"pair micro-AP     {pair.ap:.4f}")
+    return 0
+
+
+@app.command(epilog=PAIRS_EXAMPLES)
+def pairs(
+    groundtruth: Truth,
+    candidates: Annotated[
+        Path, typer.Option(help="CSV of candidate pairs with scores.", metavar="CSV")
+    ],
+    as_json: AsJson = False,
+) -> int:
+    """Score candidate pairs: micro-AP over pairs."""
+    from vcd_eval import formats
+    from vcd_eval.vsc import pair_ap
+
+    scored = pair_ap(formats.read_groundtruth(groundtruth), formats.read_candidates(candidates))
+    if as_json:
+        typer.echo(json.dumps({"ap": scored.ap, "curve": scored.curve.tolist()}))
+    else:
+        typer.echo(f"pair micro-AP  {scored.ap:.4f}")
     return 0
 
 

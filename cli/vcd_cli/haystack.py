@@ -53,10 +53,11 @@ def haystack(
     """Match DIR/queries against DIR/refs and score what was found; interrupted runs go on."""
     from vcd.encoding import write_whole
     from vcd.report import require_matplotlib
-    from vcd_eval.formats import write_segments
+    from vcd_eval.formats import write_labels, write_segments, write_subset
     from vcd_eval.haystack import RUNS, read_haystack, run_haystack
     from vcd_eval.haystack_metrics import haystack_metrics
     from vcd_eval.haystack_page import render_page
+    from vcd_eval.run_comparison import LABELS, QUERIES, matches_file
 
     console = Console(quiet=quiet)
     require_matplotlib()
@@ -83,8 +84,9 @@ def haystack(
             on_progress=step.reach,
         )
     for name, predictions in run.predictions.items():
-        file = "matches.csv" if name == "any" else f"matches_{name}.csv"
-        write_segments(out / file, predictions)
+        write_segments(out / matches_file(name), predictions)
+    write_labels(out / LABELS, hay.labels)
+    write_subset(out / QUERIES, run.queries)
     metrics = haystack_metrics(hay, run, threshold=threshold)
     write_whole(out / "metrics.json", (json.dumps(metrics, indent=1) + "\n").encode())
     page = render_page(hay, run, metrics, version=__version__)

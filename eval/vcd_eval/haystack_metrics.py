@@ -16,6 +16,8 @@ from vcd_eval.measures import (
     calibration_error,
     false_alarm_pairs,
     find_hits,
+    rows_with_edit,
+    without_other_rows,
 )
 from vcd_eval.vsc import operating_point, pair_ap, segment_ap
 
@@ -85,18 +87,15 @@ def _per_edit(haystack: Haystack, run: HaystackRun, threshold: float) -> dict[st
     """Score the rows of each edit, against their own predictions and those without any row."""
     labels, predictions = haystack.labels, run.predictions["any"]
     found = find_hits(labels.segments, predictions.take(_scores(predictions) >= threshold)).found
-    true_pairs = _pairs(labels.segments)
-    pairs = list(zip(predictions.query_ids, predictions.ref_ids, strict=True))
     result = {}
     for edit in sorted({edit for edits in labels.edits for edit in edits}):
         has = np.array([edit in edits for edits in labels.edits], np.bool_)
-        rows = labels.segments.take(has)
-        own = _pairs(rows)
-        counted = np.array([p in own or p not in true_pairs for p in pairs], np.bool_)
+        rows = rows_with_edit(labels, edit)
+        counted = without_other_rows(labels.segments, rows, predictions)
         result[edit] = {
-            "n": int(has.sum()),
+            "n": len(rows),
             "recall": float(found[has].mean()),
-            "segment_uap": segment_ap(rows, predictions.take(counted)).ap,
+            "segment_uap": segment_ap(rows, counted).ap,
         }
     return result
 

@@ -16,7 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from vcd.errors import EvaluationError
-from vcd_eval.formats import SegmentTable
+from vcd_eval.formats import Labels, SegmentTable
 
 __all__ = [
     "HIT",
@@ -27,6 +27,8 @@ __all__ = [
     "false_alarm_pairs",
     "find_hits",
     "reliability",
+    "rows_with_edit",
+    "without_other_rows",
 ]
 
 HIT = 0.4
@@ -157,6 +159,23 @@ def calibration_error(scores: npt.ArrayLike, right: npt.ArrayLike, *, bins: int 
         return float("nan")
     promised, kept, count = table.T
     return float((np.abs(promised - kept) * count).sum() / count.sum())
+
+
+def rows_with_edit(labels: Labels, edit: str) -> SegmentTable:
+    """Return the true rows to which an edit was done."""
+    return labels.segments.take(np.array([edit in edits for edits in labels.edits], np.bool_))
+
+
+def without_other_rows(
+    groundtruth: SegmentTable, rows: SegmentTable, predictions: SegmentTable
+) -> SegmentTable:
+    """Return predictions without those for pairs that hold true rows, but none of the given.
+
+    What is left tells how well the given rows are found, with all false alarms against them.
+    """
+    others = set(_rows_by_pair(groundtruth)) - set(_rows_by_pair(rows))
+    pairs = zip(predictions.query_ids, predictions.ref_ids, strict=True)
+    return predictions.take(np.array([pair not in others for pair in pairs], np.bool_))
 
 
 def _boxes(table: SegmentTable) -> Array:

@@ -32,6 +32,9 @@ COMMANDS = [
     ["eval", "vsc", "matching"],
     ["eval", "vsc", "descriptor"],
     ["eval", "vsc", "validate"],
+    ["eval", "vsc", "pairs"],
+    ["eval", "vcsl"],
+    ["eval", "compare"],
     ["eval", "localizers"],
 ]
 

@@ -12,6 +12,13 @@ import numpy as np
 import pytest
 
 from vcd_cli.main import main
+from vcd_eval.formats import (
+    Labels,
+    SegmentTable,
+    write_labels,
+    write_segments,
+    write_subset,
+)
 
 VECTORS = Path(__file__).parents[1] / "eval" / "vectors" / "vsc"
 Run = Callable[..., tuple[int, str, str]]
@@ -180,3 +187,94 @@ def test_pairs_choose_what_is_compared(vcd: Run, tmp_path: Path) -> None:
     code, out, err = vcd("eval", "localizers", *files, "--pairs", pairs)
     assert (code, out) == (2, "")
     assert "no array Q3_R1" in err
+
+
+def test_candidate_pairs(vcd: Run) -> None:
+    expected = json.loads((VECTORS / "pairs" / "expected.json").read_text())["cases"]["random_1"]
+    folder = VECTORS / "pairs" / "random_1"
+    command = (
+        "eval", "vsc", "pairs",
+        "--groundtruth", folder / "gt.csv", "--candidates", folder / "candidates.csv",
+    )  # fmt: skip
+    code, out, _ = vcd(*command, "--json")
+    assert code == 0
+    assert json.loads(out)["ap"] == pytest.approx(expected["ap"], abs=1e-9)
+    assert vcd(*command)[1] == f"pair micro-AP  {expected['ap']:.4f}\n"
+
+
+VCSL = VECTORS.parent / "vcsl" / "mid"
+VCSL_COMMAND = (
+    "eval", "vcsl", "--groundtruth", VCSL / "gt.json", "--predictions", VCSL / "pred.json",
+    "--pairs", VCSL / "pair_file_test.csv",
+)  # fmt: skip
+
+
+def test_vcsl_by_pairs_and_by_query_sets(vcd: Run) -> None:
+    expected = json.loads((VCSL / "expected.json").read_text())
+    code, out, _ = vcd(*VCSL_COMMAND, "--query-sets", VCSL / "split_meta_pairs.json", "--json")
+    assert code == 0
+    result = json.loads(out)
+    macro = expected["macro_over_query_sets"]
+    for key in ("precision", "recall", "f1"):
+        assert result["overall"][key] == pytest.approx(expected["overall"][key], abs=5e-6)
+        assert result["macro"][key] == pytest.approx(macro[key], abs=5e-6)
+    for key in ("frr", "far"):
+        assert result[key] == pytest.approx(expected["overall"][key], abs=5e-6)
+    code, out, _ = vcd(*VCSL_COMMAND)
+    assert (code, len(out.splitlines())) == (0, 2)
+    assert out.splitlines()[1] == "FRR 0.0350  FAR 0.2587"
+
+
+def test_a_query_set_of_unknown_pairs_is_told(vcd: Run, tmp_path: Path) -> None:
+    sets = tmp_path / "sets.json"
+    sets.write_text('{"test": {"a": ["nobody-nothing"]}}')
+    code, out, err = vcd(*VCSL_COMMAND, "--query-sets", sets)
+    assert (code, out) == (2, "")
+    assert "nobody-nothing" in err
+    assert str(sets) in err
+
+
+def run_folder(folder: Path, found: int, edit: str = "crop") -> Path:
+    """Write what `vcd eval haystack` writes of 12 queries, 10 with a copy, some of them found."""
+    folder.mkdir()
+    times = np.tile([0.0, 10.0], (10, 1))
+    names = [f"q{k}" for k in range(12)]
+    truth = SegmentTable(names[:10], ["r"] * 10, times, times)
+    both = np.ones(10, np.bool_)
+    edits = [(edit,) if k < 5 else ("blur",) for k in range(10)]
+    write_labels(folder / "labels.csv", Labels(truth, both, both, edits, np.ones(10)))
+    write_subset(folder / "queries.csv", names)
+    refs = ["r" if k < found else "x" for k in range(12)]
+    times = np.tile([0.0, 10.0], (12, 1))
+    scores = np.linspace(1, 0.5, 12)
+    for name in ("matches.csv", "matches_visual.csv"):
+        write_segments(folder / name, SegmentTable(names, refs, times, times, scores))
+    return folder
+
+
+def test_runs_are_compared_by_stream_and_edit(vcd: Run, tmp_path: Path) -> None:
+    first, second = run_folder(tmp_path / "a", 2), run_folder(tmp_path / "b", 10)
+    command = ("eval", "compare", first, second, "--draws", 100)
+    code, out, _ = vcd(*command, "--json")
+    result = json.loads(out)
+    assert code == 0
+    assert list(result) == ["any", "visual", "blur", "crop"]
+    assert result["any"]["rows"] == 10
+    assert result["any"]["second"] == 1
+    assert result["any"]["difference"]["value"] == pytest.approx(0.8)
+    assert result["any"]["difference"]["p_value"] < 0.05
+    assert result["blur"]["first"] == 0
+    assert len(vcd(*command)[1].splitlines()) == 5
+    same = json.loads(vcd("eval", "compare", first, first, "--draws", 5, "--json")[1])
+    assert same["any"]["difference"] == {"value": 0, "low": 0, "high": 0, "p_value": 1}
+
+
+def test_runs_over_other_truths_are_not_compared(vcd: Run, tmp_path: Path) -> None:
+    first, second = run_folder(tmp_path / "a", 2), run_folder(tmp_path / "b", 2)
+    (second / "queries.csv").write_text("video_id\nq1\n")
+    code, out, err = vcd("eval", "compare", first, second)
+    assert (code, out) == (2, "")
+    assert str(second) in err
+    code, _, err = vcd("eval", "compare", first, tmp_path)
+    assert code == 2
+    assert "vcd eval haystack" in err

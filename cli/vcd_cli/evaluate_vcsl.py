@@ -1,0 +1,73 @@
+"""`vcd eval vcsl`: precision and recall of copied segments as VCSL counts them."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+EXAMPLES = """Examples:
+
+vcd eval vcsl --groundtruth gt.json --predictions pred.json --pairs pair_file_test.csv
+
+vcd eval vcsl --groundtruth gt.json --predictions pred.json --pairs pair_file_test.csv
+--query-sets split_meta_pairs.json --split test
+"""
+
+
+def vcsl(
+    groundtruth: Annotated[Path, typer.Option(help="True boxes of each pair.", metavar="JSON")],
+    predictions: Annotated[Path, typer.Option(help="Found boxes of each pair.", metavar="JSON")],
+    pairs: Annotated[Path, typer.Option(help="The pairs that are scored.", metavar="CSV")],
+    query_sets: Annotated[
+        Path | None, typer.Option(help="Pairs by query set, for the macro figures.", metavar="JSON")
+    ] = None,
+    split: Annotated[str, typer.Option(help="Which split of the query sets.")] = "test",
+    ratio: Annotated[
+        float,
+        typer.Option(help="Positive to negative pairs assumed by FRR and FAR; published: 1."),
+    ] = 1.0,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
+) -> int:
+    """Score boxes of copied segments by VCSL's precision, recall and F1."""
+    from vcd.errors import EvaluationError
+    from vcd_eval import formats
+    from vcd_eval.vcsl import macro, overall
+
+    listed = formats.read_pair_list(pairs)
+    truth = formats.read_boxes(groundtruth, listed)
+    found = formats.read_boxes(predictions, listed)
+    total = overall(truth, found, listed, ratio=ratio)
+    result: dict[str, Any] = {
+        "overall": {"precision": total.precision, "recall": total.recall, "f1": total.f1},
+        "frr": total.frr,
+        "far": total.far,
+    }
+    if query_sets is not None:
+        by_key = {f"{query}-{ref}": (query, ref) for query, ref in listed}
+        sets = formats.read_query_sets(query_sets, split)
+        unknown = next((key for keys in sets.values() for key in keys if key not in by_key), None)
+        if unknown is not None:
+            raise EvaluationError(
+                f"the pair {unknown!r} is not among those that are scored",
+                file=query_sets,
+                remedy=f"list it in {pairs}, or leave it out of its query set",
+            )
+        mean = macro(truth, found, {q: [by_key[key] for key in keys] for q, keys in sets.items()})
+        result["macro"] = {"precision": mean.precision, "recall": mean.recall, "f1": mean.f1}
+    if as_json:
+        typer.echo(json.dumps(result))
+        return 0
+    for name in ("overall", "macro"):
+        if name in result:
+            figures = result[name]
+            precision = figures["precision"]
+            shown = "     -" if precision is None else f"{precision:6.4f}"
+            typer.echo(
+                f"{name:8} precision {shown}  recall {figures['recall']:6.4f}"
+                f"  F1 {figures['f1']:6.4f}"
+            )
+    typer.echo(f"FRR {total.frr:.4f}  FAR {total.far:.4f}")
+    return 0
