@@ -11,7 +11,7 @@ from vcd.records import FloatArray, Track
 
 __all__ = ["VisualTrackBuilder", "frame_weight"]
 
-_BATCH = 8
+_BATCH = 2  # larger ones outgrow what the allocator keeps: page faults cost more than they save
 _FLAT_DEVIATION = 14.0
 """Grey levels (0-255); below, a frame is black, flat or nearly so and cannot testify."""
 

@@ -41,7 +41,8 @@ return [card.dataset.state,
 
 
 @pytest.fixture(scope="module")
-def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
+def browser(tmp_path_factory: pytest.TempPathFactory, videos: tuple[Path, Path]) -> Iterator[Any]:
+    # Started behind the videos: while they are written, it would compete for the processor.
     webdriver = pytest.importorskip("selenium.webdriver")
     binary = shutil.which("chromium") or shutil.which("google-chrome")
     driver = shutil.which("chromedriver")
