@@ -1,11 +1,12 @@
 """Measure the line localizer on simulated matrices with exact truth, and fit its confidence.
 
-    python benchmarks/simbench.py [dev.npz] [--fit] [--no-long]
+    python benchmarks/simbench.py [dev.npz] [--fit]
 
 The folder holds `dev.npz`, `dev.csv` and `dev_pairs.csv`; its place is the argument, else
 `$VCD_SHARED/simbench/dev.npz`, else `../shared/simbench/dev.npz` beside the repository. `--fit`
 first refits `vcd/localization/weights.json` (needs scikit-learn) and prints cross-validated
-figures, in which no pair is scored by a model that has seen it.
+figures, in which no pair is scored by a model that has seen it. Other localizers on the same
+matrices: `vcd eval localizers dev.npz dev.csv`.
 """
 
 from __future__ import annotations
@@ -14,10 +15,9 @@ import argparse
 import csv
 import json
 import os
-import time
 from collections import defaultdict
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -27,38 +27,61 @@ from vcd.localization import LineLocalizer, confidence
 from vcd.localization.alignment import Proposal
 from vcd.localization.bounds import TimeAxis, to_segment
 from vcd.localization.features import FEATURES
-from vcd.records import SimilarityMatrix
-from vcd.similarity import BackgroundStatistics, normalise
-from vcd_eval.formats import SegmentTable
-from vcd_eval.vcsl import f1_score, precision_recall
-from vcd_eval.vsc import segment_ap
+from vcd.records import Segment, SimilarityMatrix
+from vcd_eval.formats import SegmentTable, read_groundtruth
+from vcd_eval.localizer_comparison import LocalizerScore, Normalised, compare
+from vcd_eval.matrices import MatrixPair, list_pairs, read_matrices
+from vcd_eval.measures import HIT, closeness
 
 ROOT = Path(__file__).resolve().parents[1]
 WEIGHTS = ROOT / "vcd" / "localization" / "weights.json"
 FOLDS = 5
-HIT = 0.4  # root of the share of the enclosing box that makes a prediction a hit
+THRESHOLD = 0.5
+
+Pair = tuple[str, str]
 Array = npt.NDArray[np.float64]
 
 
-@dataclass(frozen=True)
-class Pair:
-    """A matrix, its backgrounds and its true boxes (query start, end, reference start, end)."""
+class Judged:
+    """The line localizer with scores of our choice: ``scores`` of a pair, one a proposal."""
 
-    key: str
-    category: str
-    matrix: SimilarityMatrix
-    backgrounds: tuple[BackgroundStatistics, BackgroundStatistics]
-    truth: Array
+    name = "lines"
+
+    def __init__(self, scores: Mapping[Pair, Array] | None = None) -> None:
+        self.scores = scores
+        self.pair: Pair = ("", "")
+        self.features: dict[Pair, Array] = {}
+        self.found: dict[Pair, list[Segment]] = {}
+        self._lines = LineLocalizer()
+
+    def localize(self, matrix: SimilarityMatrix) -> list[Segment]:
+        """Return every line, and keep it with its features."""
+        proposals = self._lines.proposals(matrix)
+        own = np.array([confidence(p.features) for p in proposals])
+        scores = own if self.scores is None else self.scores[self.pair]
+        self.features[self.pair] = np.array([p.features.array() for p in proposals]).reshape(
+            -1, len(FEATURES)
+        )
+        self.found[self.pair] = [
+            _segment(p, matrix, float(score)) for p, score in zip(proposals, scores, strict=True)
+        ]
+        return self.found[self.pair]
 
 
-@dataclass
-class Answer:
-    """What was found in a pair: features (n, k), boxes (n, 4), scores (n,), and CPU seconds."""
+class Contender(Normalised):
+    """Tells the localizer which pair it is given."""
 
-    features: Array
-    boxes: Array
-    scores: Array
-    seconds: float
+    localizer: Judged
+
+    def prepare(self, pair: MatrixPair) -> SimilarityMatrix:
+        """Return the normalised matrix."""
+        self.localizer.pair = (pair.query_id, pair.ref_id)
+        return super().prepare(pair)
+
+
+def _segment(proposal: Proposal, matrix: SimilarityMatrix, score: float) -> Segment:
+    query, ref = TimeAxis(matrix.query_times), TimeAxis(matrix.ref_times)
+    return to_segment(proposal.line, query, ref, score, frozenset(("visual",)))
 
 
 def default_path() -> Path:
@@ -66,90 +89,21 @@ def default_path() -> Path:
     return (Path(shared) if shared else ROOT.parent / "shared") / "simbench" / "dev.npz"
 
 
-def load(path: Path, long: bool = True) -> list[Pair]:
-    """Read the set; `long` says whether pairs given as descriptors are included."""
-    stem = path.with_suffix("")
-    truth: dict[str, list[list[float]]] = defaultdict(list)
-    with Path(f"{stem}.csv").open(encoding="utf-8") as file:
-        for row in csv.DictReader(file):
-            box = [float(row[k]) for k in ("query_start", "query_end", "ref_start", "ref_end")]
-            truth[f"{row['query_id']}_{row['ref_id']}"].append(box)
-    pairs = []
-    with np.load(path) as data, Path(f"{stem}_pairs.csv").open(encoding="utf-8") as file:
-        for row in csv.DictReader(file):
-            key = f"{row['query_id']}_{row['ref_id']}"
-            if row["form"] == "sim":
-                cosines = data[f"{key}_sim"].astype(np.float32) * np.float32(1.5 / 255) - 0.5
-            elif long:
-                query, ref = (_unit(data[f"{key}_{side}d"]) for side in "qr")
-                cosines = query @ ref.T
-            else:
-                continue
-            rates = [float(rate) for rate in data[f"{key}_fps"]]
-            times = [_times(n, rate) for n, rate in zip(cosines.shape, rates, strict=True)]
-            backgrounds = tuple(
-                BackgroundStatistics(*np.ascontiguousarray(data[f"{key}_{s}b"].T, np.float32))
-                for s in "qr"
-            )
-            matrix = SimilarityMatrix(cosines.astype(np.float32), times[0], times[1], "visual")
-            boxes = np.array(truth[key], np.float64).reshape(-1, 4)
-            pairs.append(Pair(key, row["category"], matrix, backgrounds, boxes))  # type: ignore[arg-type]
-    return pairs
-
-
-def _unit(rows: npt.NDArray[np.int8]) -> npt.NDArray[np.float32]:
-    real = rows.astype(np.float32)
-    return real / np.linalg.norm(real, axis=1, keepdims=True)  # type: ignore[no-any-return]
-
-
-def _times(n: int, rate: float) -> Array:
-    return np.stack((np.arange(n) / rate, (np.arange(n) + 1) / rate), axis=1)
-
-
-def answer(pair: Pair, localizer: LineLocalizer, scored: bool = True) -> Answer:
-    """Normalise and localise one pair; the time covers both, and the confidence if wanted."""
-    begin = time.thread_time()
-    matrix = normalise(
-        pair.matrix, query_background=pair.backgrounds[0], ref_background=pair.backgrounds[1]
-    )
-    proposals: Sequence[Proposal] = localizer.proposals(matrix)
-    scores = [confidence(proposal.features) if scored else 0.5 for proposal in proposals]
-    seconds = time.thread_time() - begin
-    query, ref = TimeAxis(matrix.query_times), TimeAxis(matrix.ref_times)
-    boxes, features = [], []
-    for proposal, score in zip(proposals, scores, strict=True):
-        s = to_segment(proposal.line, query, ref, score, frozenset())
-        boxes.append([s.query_start, s.query_end, s.ref_start, s.ref_end])
-        features.append(proposal.features.array())
-    return Answer(
-        np.array(features).reshape(-1, len(FEATURES)),
-        np.array(boxes).reshape(-1, 4),
-        np.array(scores),
-        seconds,
-    )
-
-
-def closeness(boxes: Array, truth: Array) -> Array:
-    """Root of the overlap's share of the enclosing box, shape (boxes, truths)."""
-    low, high = (0, 2), (1, 3)
-    a, b = boxes[:, None], truth[None]
-    inner = np.minimum(a[..., high], b[..., high]) - np.maximum(a[..., low], b[..., low])
-    outer = np.maximum(a[..., high], b[..., high]) - np.minimum(a[..., low], b[..., low])
-    return np.sqrt(np.maximum(inner, 0).prod(axis=2) / outer.prod(axis=2))  # type: ignore[no-any-return]
-
-
-def fit(pairs: list[Pair], answers: list[Answer]) -> None:
-    """Write weights fitted on everything; replace all scores by cross-validated ones."""
+def fit(judged: Judged, truth: SegmentTable) -> dict[Pair, Array]:
+    """Write weights fitted on everything; return cross-validated scores of the proposals."""
     from sklearn.linear_model import LogisticRegression
 
-    features = np.concatenate([a.features for a in answers])
+    pairs = list(judged.features)
+    true = defaultdict(list)
+    for query, ref, (q0, q1), (r0, r1) in zip(
+        truth.query_ids, truth.ref_ids, truth.query_times, truth.ref_times, strict=True
+    ):
+        true[query, ref].append([q0, q1, r0, r1])
+    features = np.concatenate([judged.features[pair] for pair in pairs])
     labels = np.concatenate(
-        [
-            (closeness(a.boxes, p.truth) > HIT).any(axis=1)
-            for p, a in zip(pairs, answers, strict=True)
-        ]
+        [(closeness(_boxes(judged.found[p]), true[p]) > HIT).any(axis=1) for p in pairs]
     )
-    owner = np.repeat(np.arange(len(pairs)), [len(a.boxes) for a in answers])
+    owner = np.repeat(np.arange(len(pairs)), [len(judged.found[pair]) for pair in pairs])
     fold = np.random.default_rng(0).permutation(len(pairs)) % FOLDS
 
     def model(rows: npt.NDArray[np.bool_]) -> tuple[Array, float]:
@@ -160,10 +114,12 @@ def fit(pairs: list[Pair], answers: list[Answer]) -> None:
         weights = fitted.coef_[0] / spread
         return weights, float(fitted.intercept_[0] - weights @ mean)
 
+    scores = {}
     for k in range(FOLDS):
         weights, intercept = model(fold[owner] != k)
         for i in np.flatnonzero(fold == k):
-            answers[i].scores = 1 / (1 + np.exp(-answers[i].features @ weights - intercept))
+            z = judged.features[pairs[i]] @ weights + intercept
+            scores[pairs[i]] = 1 / (1 + np.exp(-z))
     weights, intercept = model(np.ones(len(labels), np.bool_))
     content = {
         "weights": {name: round(float(w), 4) for name, w in zip(FEATURES, weights, strict=True)},
@@ -172,133 +128,57 @@ def fit(pairs: list[Pair], answers: list[Answer]) -> None:
             "by": "benchmarks/simbench.py --fit",
             "on": "simbench dev (simulated matrices, CC0)",
             "pairs": len(pairs),
-            "pairs_without_copy": sum(len(p.truth) == 0 for p in pairs),
+            "pairs_without_copy": sum(pair not in true for pair in pairs),
             "segments": len(labels),
             "copies": int(labels.sum()),
         },
     }
     WEIGHTS.write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
+    return scores
 
 
-def table(pairs: list[Pair], boxes: list[Array], scores: list[Array] | None) -> SegmentTable:
-    keys = [p.key.split("_") for p, b in zip(pairs, boxes, strict=True) for _ in b]
-    rows = np.concatenate(boxes)
-    return SegmentTable(
-        query_ids=[key[0] for key in keys],
-        ref_ids=[key[1] for key in keys],
-        query_times=rows[:, :2],
-        ref_times=rows[:, 2:],
-        scores=None if scores is None else np.concatenate(scores),
-    )
+def _boxes(segments: list[Segment]) -> Array:
+    rows = [[s.query_start, s.query_end, s.ref_start, s.ref_end] for s in segments]
+    return np.array(rows, np.float64).reshape(-1, 4)
 
 
-@dataclass(frozen=True)
-class Overall:
-    """VCSL overall figures, and the share of pairs without copy that get a prediction."""
-
-    precision: float
-    recall: float
-    f1: float
-    alarms: float
-
-
-def overall(pairs: list[Pair], answers: list[Answer], threshold: float) -> Overall:
-    precisions, recalls, alarms = [], [], []
-    order = [0, 2, 1, 3]
-    for pair, given in zip(pairs, answers, strict=True):
-        kept = given.boxes[given.scores >= threshold]
-        precision, recall = precision_recall(pair.truth[:, order], kept[:, order])
-        if len(kept):
-            precisions.append(precision)
-        if len(pair.truth):
-            recalls.append(recall)
-        else:
-            alarms.append(len(kept) > 0)
-    mean = [float(np.mean(x)) if x else float("nan") for x in (precisions, recalls, alarms)]
-    return Overall(mean[0], mean[1], f1_score(mean[0], mean[1]), mean[2])
-
-
-def hit_rate(pairs: list[Pair], answers: list[Answer], far: float) -> tuple[float, float]:
-    """Return the share of true segments overlapped where at most `far` of negatives alarm."""
-    negatives = sorted(
-        a.scores.max(initial=0) for p, a in zip(pairs, answers, strict=True) if not len(p.truth)
-    )
-    threshold = negatives[len(negatives) - 1 - int(far * len(negatives))]
-    hits = [
-        hit
-        for p, a in zip(pairs, answers, strict=True)
-        if len(p.truth)
-        for hit in closeness(a.boxes[a.scores > threshold], p.truth).max(axis=0, initial=0) > 0
-    ]
-    return float(np.mean(hits)), float(threshold)
-
-
-def boundary_errors(pairs: list[Pair], answers: list[Answer]) -> Array:
-    """Absolute errors of the bounds of predictions at 0.5 or more that are hits, in seconds."""
-    errors = []
-    for pair, given in zip(pairs, answers, strict=True):
-        kept = given.boxes[given.scores >= 0.5]
-        if len(kept) and len(pair.truth):
-            near = closeness(kept, pair.truth)
-            best = near.argmax(axis=1)
-            good = near.max(axis=1) > HIT
-            errors.append(np.abs(kept - pair.truth[best])[good].ravel())
-    return np.concatenate(errors)
-
-
-def report(pairs: list[Pair], answers: list[Answer]) -> None:
-    boxes, scores = [a.boxes for a in answers], [a.scores for a in answers]
-    truth = table(pairs, [p.truth for p in pairs], None)
-    print(f"segment micro-AP  {segment_ap(truth, table(pairs, boxes, scores)).ap:.4f}")
-    at_half = overall(pairs, answers, 0.5)
-    grid = [(overall(pairs, answers, t), t) for t in np.arange(0.05, 1, 0.05)]
-    best, threshold = max(grid, key=lambda x: x[0].f1)
-    for name, o in (("0.50", at_half), (f"{threshold:.2f}", best)):
-        print(
-            f"VCSL at {name}      P {o.precision:.3f}  R {o.recall:.3f}  F1 {o.f1:.3f}"
-            f"  false alarms on negatives {o.alarms:.3f}"
-        )
-    for far in (0.01, 0.02):
-        hits, at = hit_rate(pairs, answers, far)
-        print(f"hit at FAR {far:.0%}     {hits:.3f} (threshold {at:.3f})")
-    errors = boundary_errors(pairs, answers)
-    print(
-        f"bounds            median {np.median(errors):.2f} s  p90 {np.quantile(errors, 0.9):.2f} s"
-    )
-    for name, chosen in (
-        (
-            "all standard",
-            [a for p, a in zip(pairs, answers, strict=True) if p.matrix.values.size < 10**6],
-        ),
-        ("negatives", [a for p, a in zip(pairs, answers, strict=True) if not len(p.truth)]),
-        ("long", [a for p, a in zip(pairs, answers, strict=True) if p.matrix.values.size >= 10**6]),
-    ):
-        ms = 1e3 * np.array([a.seconds for a in chosen])
-        if len(ms):
-            print(f"ms, {name:13s} median {np.median(ms):.1f}  p90 {np.quantile(ms, 0.9):.1f}")
-    print(f"\n{'category':14s} pairs     P     R   FAR   (at 0.5)")
-    for category in sorted({p.category for p in pairs}):
-        rows = [i for i, p in enumerate(pairs) if p.category == category]
-        o = overall([pairs[i] for i in rows], [answers[i] for i in rows], 0.5)
-        shown = ["   - " if np.isnan(x) else f"{x:.3f}" for x in (o.precision, o.recall, o.alarms)]
-        print(f"{category:14s} {len(rows):5d} {' '.join(shown)}")
+def show(name: str, pairs: int, score: LocalizerScore) -> None:
+    shown = [score.precision, score.recall, score.f1, score.segment_ap]
+    shown += [score.false_alarm_rate, score.hit_at_far1, score.boundary_error_s]
+    cells = ["     -" if x is None else f"{x:6.3f}" for x in shown]
+    print(f"{name:14s} {pairs:5d} {' '.join(cells)} {score.ms_median:6.1f} {score.ms_p90:6.1f}")
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description="Measure the line localizer on simbench.")
     parser.add_argument("path", nargs="?", type=Path, default=default_path())
     parser.add_argument("--fit", action="store_true", help="refit weights.json first")
-    parser.add_argument("--no-long", action="store_true", help="leave out the long pairs")
     options = parser.parse_args()
-    pairs = load(options.path, long=not options.no_long)
-    localizer = LineLocalizer()
-    scored = not options.fit  # features may have changed since the weights were fitted
-    answer(pairs[0], localizer, scored)
-    answers = [answer(pair, localizer, scored) for pair in pairs]
+    truth = read_groundtruth(options.path.with_suffix(".csv"))
+    pairs = list(read_matrices(options.path, list_pairs(options.path)))
+    judged = Judged()
+    contender = Contender(judged, threshold=THRESHOLD)
+    compare(pairs[:1], truth.take(np.zeros(len(truth), np.bool_)), {"warm": contender})
+    score = compare(pairs, truth, {"lines": contender})["lines"]
     if options.fit:
-        fit(pairs, answers)
+        judged.scores = fit(judged, truth)
+        speed = score.ms_median, score.ms_p90
+        score = compare(pairs, truth, {"lines": contender})["lines"]
+        score = replace(score, ms_median=speed[0], ms_p90=speed[1])
         print("scores cross-validated by pair")
-    report(pairs, answers)
+    print(
+        f"{'at 0.5':14s} pairs {'P':>6} {'R':>6} {'F1':>6} {'uAP':>6} {'FAR':>6} {'@FAR1':>6}"
+        f" {'bounds':>6} {'ms':>6} {'p90':>6}"
+    )
+    show("all", len(pairs), score)
+    with options.path.with_name(f"{options.path.stem}_pairs.csv").open(encoding="utf-8") as file:
+        category = {(r["query_id"], r["ref_id"]): r["category"] for r in csv.DictReader(file)}
+    for name in sorted(set(category.values())):
+        rows = [p for p in pairs if category[p.query_id, p.ref_id] == name]
+        chosen = [
+            category[pair] == name for pair in zip(truth.query_ids, truth.ref_ids, strict=True)
+        ]
+        show(name, len(rows), compare(rows, truth.take(chosen), {name: contender})[name])
 
 
 if __name__ == "__main__":

@@ -12,13 +12,13 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from vcd.errors import EvaluationError, OutputError
+from vcd.errors import EvaluationError
+from vcd_eval.archives import open_archive, write_archive
 
 __all__ = ["DescriptorTable", "read_descriptor_arrays", "read_descriptors", "write_descriptors"]
 
@@ -154,29 +154,9 @@ def read_descriptor_arrays(
     EvaluationError
         Not an archive of plain arrays, or one of the names is missing.
     """
-    try:
-        with Path(path).open("rb") as file, np.load(file, allow_pickle=False) as archive:
-            missing = [name for name in names if name not in archive.files]
-            arrays = {name: archive[name] for name in names if name not in missing}
-    except OSError as error:
-        raise EvaluationError(
-            f"cannot be read: {error.strerror or error}",
-            file=path,
-            remedy="check the name and the access rights",
-        ) from error
-    except Exception as error:  # damage shows in zipfile, zlib, tokenize and NumPy's own parser
-        raise EvaluationError(
-            f"not an archive of plain arrays: {error}",
-            file=path,
-            remedy="write it with numpy.savez, ids as text and not as objects",
-        ) from error
-    if missing:
-        raise EvaluationError(
-            f"no array {', '.join(missing)}",
-            file=path,
-            remedy=f"the arrays needed are {', '.join(_ARRAYS)}",
-        )
-    return arrays
+    needed = f"the arrays needed are {', '.join(_ARRAYS)}"
+    with open_archive(path) as archive:
+        return {name: archive.read(name, needed=needed) for name in names}
 
 
 def write_descriptors(path: StrPath, table: DescriptorTable) -> None:
@@ -187,20 +167,14 @@ def write_descriptors(path: StrPath, table: DescriptorTable) -> None:
     OutputError
         The file cannot be written.
     """
-    try:
-        with Path(path).open("wb") as file:
-            np.savez(
-                file,
-                video_ids=table.video_ids,
-                timestamps=table.timestamps.astype(np.float32),
-                features=table.features,
-            )
-    except OSError as error:
-        raise OutputError(
-            f"cannot be written: {error.strerror or error}",
-            file=path,
-            remedy="choose another place",
-        ) from error
+    write_archive(
+        path,
+        {
+            "video_ids": table.video_ids,
+            "timestamps": table.timestamps.astype(np.float32),
+            "features": table.features,
+        },
+    )
 
 
 def _ids_as_text(ids: npt.NDArray[Any], prefix: str) -> Strings:

@@ -25,6 +25,7 @@ from vcd.similarity import normalise
 from vcd_eval.formats import SegmentTable
 from vcd_eval.localizers import DynamicProgramming, HoughVoting, TemporalNetwork, TimeWarping
 from vcd_eval.matrices import MatrixPair
+from vcd_eval.measures import boundary_errors, closeness
 from vcd_eval.score_normalisation import BETA
 from vcd_eval.vcsl import overall
 from vcd_eval.vsc import segment_ap
@@ -35,7 +36,6 @@ Array = npt.NDArray[np.float64]
 Pair = tuple[str, str]
 
 _FAR = 0.01
-_HIT = 0.4  # root of the overlap's share of the enclosing box: bounds are compared from here on
 
 
 @dataclass(frozen=True, slots=True)
@@ -184,22 +184,14 @@ class _Answers:
 
 
 def _true_boxes(truth: SegmentTable, pairs: Mapping[Pair, None]) -> dict[Pair, Array]:
-    rows: dict[Pair, list[list[float]]] = {}
-    columns = zip(
-        truth.query_ids,
-        truth.ref_ids,
-        truth.query_times.tolist(),
-        truth.ref_times.tolist(),
-        strict=True,
-    )
-    for query, ref, (q0, q1), (r0, r1) in columns:
+    boxes = _boxes(truth)
+    for query, ref in boxes:
         if (query, ref) not in pairs:
             raise EvaluationError(
                 f"the truth names the pair {query}, {ref}, of which there is no matrix",
                 remedy="add it, or list the pairs that are to be scored",
             )
-        rows.setdefault((query, ref), []).append([q0, r0, q1, r1])
-    return {pair: np.array(boxes) for pair, boxes in rows.items()}
+    return boxes
 
 
 def _score(
@@ -209,30 +201,25 @@ def _score(
     pairs: Sequence[Pair],
     threshold: float,
 ) -> LocalizerScore:
-    scores = {pair: np.array([s.score for s in found]) for pair, found in answers.segments.items()}
-    boxes = {
-        pair: np.array(
-            [[s.query_start, s.ref_start, s.query_end, s.ref_end] for s in found], dtype=np.float64
-        ).reshape(-1, 4)
-        for pair, found in answers.segments.items()
-    }
-    kept = {pair: boxes[pair][scores[pair] >= threshold] for pair in pairs}
-    segments = overall(true, kept, pairs)
+    found = _table(answers.segments)
+    kept = found.take(_scores(found) >= threshold)
+    asserted = _boxes(kept)
+    segments = overall(true, asserted, pairs)
     negatives = [pair for pair in pairs if pair not in true]
     ms = 1e3 * np.array(answers.seconds)
-    errors = _boundary_errors(kept, true)
+    errors = boundary_errors(truth, kept)
     return LocalizerScore(
         precision=segments.precision,
         recall=segments.recall,
         f1=segments.f1,
-        segment_ap=segment_ap(truth, _table(answers.segments)).ap if len(truth) else None,
-        false_alarm_rate=float(np.mean([len(kept[p]) > 0 for p in negatives]))
-        if negatives
-        else None,
-        hit_at_far1=_hit_rate(boxes, scores, true, negatives),
+        segment_ap=segment_ap(truth, found).ap if len(truth) else None,
+        false_alarm_rate=(
+            float(np.mean([pair in asserted for pair in negatives])) if negatives else None
+        ),
+        hit_at_far1=_hit_rate(found, true, negatives),
         ms_median=float(np.median(ms)),
         ms_p90=float(np.quantile(ms, 0.9)),
-        boundary_error_s=float(np.median(errors)) if len(errors) else None,
+        boundary_error_s=float(np.median(errors)) if errors.size else None,
     )
 
 
@@ -250,37 +237,44 @@ def _table(found: Mapping[Pair, Sequence[Segment]]) -> SegmentTable:
 
 
 def _hit_rate(
-    boxes: Mapping[Pair, Array],
-    scores: Mapping[Pair, Array],
-    true: Mapping[Pair, Array],
-    negatives: Sequence[Pair],
+    found: SegmentTable, true: Mapping[Pair, Array], negatives: Sequence[Pair]
 ) -> float | None:
     if not negatives or not true:
         return None
-    alarms = sorted(float(scores[pair].max(initial=-1)) for pair in negatives)
+    highest = dict.fromkeys(negatives, -1.0)
+    for pair, score in zip(_pairs(found), _scores(found).tolist(), strict=True):
+        if pair in highest:
+            highest[pair] = max(highest[pair], score)
+    alarms = sorted(highest.values())
     level = alarms[len(alarms) - 1 - int(_FAR * len(alarms))]
+    above = _boxes(found.take(_scores(found) > level))
     hits = [
-        _closeness(boxes[pair][scores[pair] > level], truth).max(axis=0, initial=0) > 0
-        for pair, truth in true.items()
+        (closeness(_by_axis(above[pair]), _by_axis(boxes)) > 0).any(axis=0)
+        if pair in above
+        else np.zeros(len(boxes), np.bool_)
+        for pair, boxes in true.items()
     ]
     return float(np.concatenate(hits).mean())
 
 
-def _boundary_errors(kept: Mapping[Pair, Array], true: Mapping[Pair, Array]) -> Array:
-    errors = [np.zeros(0)]
-    for pair, truth in true.items():
-        if len(kept[pair]):
-            near = _closeness(kept[pair], truth)
-            hit = near.max(axis=1) > _HIT
-            errors.append(np.abs(kept[pair] - truth[near.argmax(axis=1)])[hit].ravel())
-    return np.concatenate(errors)
+def _scores(table: SegmentTable) -> Array:
+    return np.zeros(0) if table.scores is None else table.scores
 
 
-def _closeness(boxes: Array, truth: Array) -> Array:
-    """Return the root of the overlap's share of the enclosing box, shape (boxes, truths)."""
-    a, b = boxes[:, None], truth[None]
-    inner = np.minimum(a[..., 2:], b[..., 2:]) - np.maximum(a[..., :2], b[..., :2])
-    outer = np.maximum(a[..., 2:], b[..., 2:]) - np.minimum(a[..., :2], b[..., :2])
-    area = outer.prod(axis=2)
-    share = np.divide(inner.clip(min=0).prod(axis=2), area, out=np.zeros_like(area), where=area > 0)
-    return np.asarray(np.sqrt(share))
+def _pairs(table: SegmentTable) -> list[Pair]:
+    return list(zip(table.query_ids, table.ref_ids, strict=True))
+
+
+def _boxes(table: SegmentTable) -> dict[Pair, Array]:
+    """Return the rows of each pair as VCSL writes boxes: both starts, then both ends."""
+    rows: dict[Pair, list[Array]] = {}
+    for pair, box in zip(
+        _pairs(table), np.stack([table.query_times, table.ref_times], axis=2), strict=True
+    ):
+        rows.setdefault(pair, []).append(box.ravel())
+    return {pair: np.array(boxes) for pair, boxes in rows.items()}
+
+
+def _by_axis(boxes: Array) -> Array:
+    """Return boxes as start and end of the query, then of the reference."""
+    return boxes[:, [0, 2, 1, 3]]

@@ -16,9 +16,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -27,6 +25,7 @@ import numpy.typing as npt
 from vcd.errors import ContractError, EvaluationError
 from vcd.records import SimilarityMatrix
 from vcd.similarity import BackgroundStatistics
+from vcd_eval.archives import Archive, open_archive
 
 __all__ = ["MatrixPair", "list_pairs", "read_matrices"]
 
@@ -55,8 +54,8 @@ def list_pairs(path: StrPath) -> list[Pair]:
         Not such a file, it holds no pair, or a name cannot be split at its only ``_``: then the
         list of pairs must be given to `read_matrices`.
     """
-    with _opened(path) as archive:
-        names = archive.files
+    with open_archive(path) as archive:
+        names = archive.names
     keys = sorted(n.rpartition("_")[0] for n in names if n.endswith(("_sim", "_qd")))
     pairs = []
     for key in keys:
@@ -85,28 +84,21 @@ def read_matrices(path: StrPath, pairs: Sequence[Pair]) -> Iterator[MatrixPair]:
     EvaluationError
         Not such a file, a pair is not in it, or an array is missing or has another shape.
     """
-    with _opened(path) as archive:
+    with open_archive(path) as archive:
         for query, ref in pairs:
             yield _read_pair(archive, query, ref, path)
 
 
-def _read_pair(archive: Any, query: str, ref: str, path: StrPath) -> MatrixPair:
+def _read_pair(archive: Archive, query: str, ref: str, path: StrPath) -> MatrixPair:
     key = f"{query}_{ref}"
 
     def array(suffix: str) -> npt.NDArray[Any]:
-        try:
-            return np.asarray(archive[f"{key}_{suffix}"])
-        except KeyError:
-            raise EvaluationError(
-                f"no array {key}_{suffix}",
-                file=path,
-                remedy="a pair needs _fps, and _sim or both of _qd and _rd",
-            ) from None
-        except Exception as error:  # damage shows in zipfile, zlib and NumPy's own parser
-            raise EvaluationError(f"{key}_{suffix} cannot be read: {error}", file=path) from error
+        return archive.read(
+            f"{key}_{suffix}", needed="a pair needs _fps, and _sim or both of _qd and _rd"
+        )
 
     try:
-        if f"{key}_sim" in archive.files:
+        if f"{key}_sim" in archive.names:
             cosines = _cosines(array("sim"))
         else:
             cosines = _unit(array("qd")) @ _unit(array("rd")).T
@@ -116,35 +108,11 @@ def _read_pair(archive: Any, query: str, ref: str, path: StrPath) -> MatrixPair:
         n, m = cosines.shape
         matrix = SimilarityMatrix(cosines, _times(n, rates[0]), _times(m, rates[1]), "visual")
         backgrounds = None
-        if f"{key}_qb" in archive.files and f"{key}_rb" in archive.files:
+        if f"{key}_qb" in archive.names and f"{key}_rb" in archive.names:
             backgrounds = _background(array("qb"), n), _background(array("rb"), m)
     except (ValueError, TypeError, ContractError) as error:
         raise EvaluationError(f"{key}: {error}", file=path) from error
     return MatrixPair(query, ref, matrix, backgrounds)
-
-
-@contextmanager
-def _opened(path: StrPath) -> Iterator[Any]:
-    try:
-        file = Path(path).open("rb")  # noqa: SIM115 - closed below
-    except OSError as error:
-        raise EvaluationError(
-            f"cannot be read: {error.strerror or error}",
-            file=path,
-            remedy="check the name and the access rights",
-        ) from error
-    with file:
-        try:
-            archive = np.load(file, allow_pickle=False)
-            archive.files  # noqa: B018 - a lone array has none
-        except Exception as error:  # damage shows in zipfile and NumPy's own parser
-            raise EvaluationError(
-                f"not an archive of plain arrays: {error}",
-                file=path,
-                remedy="write it with numpy.savez",
-            ) from error
-        with archive:
-            yield archive
 
 
 def _cosines(stored: npt.NDArray[Any]) -> npt.NDArray[np.float32]:

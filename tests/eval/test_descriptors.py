@@ -30,8 +30,8 @@ def write(folder: Path, **changes: Any) -> Path:
     ("changes", "message"),
     [
         ({"features": None}, "no array features"),
-        ({"video_ids": None, "timestamps": None}, "no array video_ids, timestamps"),
-        ({"video_ids": np.array(["Q1", 2], dtype=object)}, "not an archive of plain arrays"),
+        ({"video_ids": None, "timestamps": None}, "no array video_ids"),
+        ({"video_ids": np.array(["Q1", 2], dtype=object)}, "video_ids cannot be read"),
         ({"video_ids": np.array([1.0, 2.0])}, "not text or whole numbers"),
         ({"video_ids": np.array(["Q1", ""])}, "row 2: video id '' does not begin with Q"),
         ({"video_ids": np.array(["Q1", "X2"])}, "row 2: video id 'X2' does not begin with Q"),
