@@ -56,6 +56,8 @@ _PREFIX = struct.Struct("<4sHHIQ")
 _CHECKSUM_BYTES = 16
 _DESCRIBE_AGAIN = "describe the video again"
 _VSC_MODEL = "unknown"
+_MISFITS = (LookupError, TypeError, ValueError, AttributeError, ArithmeticError, RecursionError)
+"""What reading raises where a file is well-formed, but its parts contradict each other."""
 
 _parts: set[Path] = set()  # being written, by whatever thread
 _parts_lock = threading.Lock()
@@ -173,12 +175,14 @@ def write_whole(path: PathLike, data: bytes) -> None:
     OutputError
         The file cannot be written.
     """
-    target = Path(os.path.realpath(os.fsdecode(path)))
+    given = Path(os.fsdecode(path))
+    target = Path(os.path.realpath(given))
     temporary = target.with_name(f".vcd-{uuid.uuid4().hex}.part")
     try:
-        mode = target.stat().st_mode if target.exists() else None
+        # By the name as given: what /dev/stdout leads to may be a pipe that has no name.
+        mode = given.stat().st_mode if given.exists() else None
         if mode is not None and not stat.S_ISREG(mode):
-            target.write_bytes(data)
+            given.write_bytes(data)
             return
         try:
             with _parts_lock:
@@ -281,7 +285,7 @@ def _parse(body: bytes, file: PathLike | None) -> VideoDescriptor:
                 )
             )
         return _assemble(header, tracks)
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
+    except _MISFITS as error:
         raise DescriptorError(
             f"its parts do not fit together ({error})", file=file, remedy=_DESCRIBE_AGAIN
         ) from error
@@ -352,7 +356,7 @@ def _from_npz(data: bytes, file: PathLike) -> list[VideoDescriptor]:
             file=file,
             remedy="a VSC file holds video_ids, timestamps and features",
         ) from error
-    except (ValueError, TypeError, AttributeError) as error:
+    except _MISFITS as error:
         raise DescriptorError(
             f"is not a readable descriptor archive ({error})", file=file, remedy=_DESCRIBE_AGAIN
         ) from error

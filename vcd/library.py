@@ -44,7 +44,7 @@ class Library:
 
     def __init__(self, path: PathLike, *, create: bool = True) -> None:
         self.path = Path(os.fsdecode(path))
-        if not create and not self.path.is_file():
+        if not create and not os.path.isfile(self.path):  # noqa: PTH113 - unlike pathlib, it never raises
             raise DescriptorError("no such library", file=path, remedy="check the path")
         with self._guarded():
             # Each statement is its own transaction unless one is opened; threads take turns.
@@ -140,9 +140,9 @@ class Library:
         # Even to read, SQLite makes files of its own beside a library. Where it may not, and no
         # writer has made them, nothing changes while we read, and it can do without.
         still = (
-            self.path.is_file()
+            os.path.isfile(self.path)  # noqa: PTH113 - unlike pathlib, it never raises
             and not os.access(self.path.parent, os.W_OK)
-            and not Path(f"{self.path}-wal").exists()
+            and not os.path.exists(f"{self.path}-wal")  # noqa: PTH110
         )
         return self.path.absolute().as_uri() + ("?immutable=1" if still else "")
 

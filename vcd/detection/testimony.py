@@ -7,6 +7,7 @@ from collections.abc import Mapping
 import numpy as np
 
 from vcd.records import STREAMS, FloatArray, Segment, SimilarityMatrix, Stream
+from vcd.similarity.positions import nearest_positions
 
 __all__ = ["mean_evidence", "speaking_streams"]
 
@@ -57,6 +58,6 @@ def mean_evidence(segment: Segment, matrix: SimilarityMatrix, *, shift: float = 
     if segment.speed < 0:
         share = 1 - share
     target = segment.ref_start + shift + share * (segment.ref_end - segment.ref_start)
-    columns = np.abs(reference[None, :] - target[:, None]).argmin(axis=1)
+    columns = nearest_positions(reference, target)
     line: FloatArray = matrix.evidence[rows, columns]
     return float(line.mean())

@@ -45,6 +45,8 @@ class StillLocalizer:
                 f"a still needs one row or one column of evidence, got {matrix!r}",
                 remedy="use LineLocalizer for videos",
             )
+        if matrix.excess.size == 0:
+            return []
         along = matrix.excess.reshape(-1).copy()
         segments: list[Segment] = []
         while len(segments) < _MOST:

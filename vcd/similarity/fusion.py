@@ -7,6 +7,7 @@ import numpy.typing as npt
 
 from vcd.errors import ContractError
 from vcd.records import FloatArray, SimilarityMatrix, TimeArray
+from vcd.similarity.positions import nearest_positions
 
 __all__ = ["fuse"]
 
@@ -67,8 +68,6 @@ def _positions(
     width = intervals[:, 1] - intervals[:, 0]
     point = intervals.mean(axis=1) + side * width
     middle = times.mean(axis=1)
-    right = np.clip(np.searchsorted(middle, point), 0, len(middle) - 1)
-    left = np.maximum(right - 1, 0)
-    nearest = np.where(np.abs(middle[left] - point) <= np.abs(middle[right] - point), left, right)
+    nearest = nearest_positions(middle, point)
     reach = np.maximum(width / 2, times[nearest, 1] - times[nearest, 0])
     return nearest, np.abs(middle[nearest] - point) <= reach

@@ -298,7 +298,8 @@ def write(path: Path, fitted: dict[str, dict[str, float]]) -> None:
             entry["calibration"] = dict(fitted[entry["stream"]])
             if entry["stream"] == "visual":
                 entry["calibration"][STILL] = fitted[STILL]
-    manifest["fusion"] = {f"{defaults['visual']}+{defaults['audio']}": fitted["fused"]}
+    pair = f"{defaults['visual']}+{defaults['audio']}"
+    manifest["fusion"] = manifest.get("fusion", {}) | {pair: fitted["fused"]}
     write_whole(path, (json.dumps(manifest, indent=2) + "\n").encode())
 
 

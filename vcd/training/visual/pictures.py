@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import hashlib
 import io
 import tarfile
 from collections.abc import Iterator, Sequence
@@ -15,12 +16,14 @@ import numpy.typing as npt
 from vcd.encoding import write_whole
 from vcd.errors import MediaError
 from vcd.training.visual.made import make_picture
-from vcd.training.visual.settings import VisualTraining
 
 __all__ = ["SIDE", "Pictures", "load_photographs", "load_pictures"]
 
 RESERVE = 8
-"""Every eighth photograph is kept from training, for calibration."""
+"""About every eighth photograph is kept from training, for calibration."""
+
+MADE = 3000
+"""Pictures made by program, beside the photographs."""
 
 SIDE = 224
 """Pixels a side at which pictures are kept: a quarter of the area still fills a view."""
@@ -36,7 +39,8 @@ def load_photographs(sources: Sequence[Path], *, reserve: bool = False) -> Pictu
     ----------
     sources : sequence of Path
     reserve : bool
-        Return those kept from training (every eighth) instead of those to train on.
+        Return those kept from training (about every eighth, by a hash of the file, so that a
+        file is reserved or not whatever it is listed with) instead of those to train on.
 
     Returns
     -------
@@ -48,7 +52,7 @@ def load_photographs(sources: Sequence[Path], *, reserve: bool = False) -> Pictu
         A source cannot be read, or there is no picture in any.
     """
     contents = (data for source in sources for data in _contents(source))
-    chosen = (data for k, data in enumerate(contents) if (k % RESERVE == 0) == reserve)
+    chosen = (data for data in contents if _is_reserved(data) == reserve)
     pictures = [picture for data in chosen if (picture := _decoded(data)) is not None]
     if not pictures:
         raise MediaError(
@@ -66,6 +70,10 @@ def load_pictures(sources: Sequence[Path], made: int, seed: int) -> Pictures:
         return photographs
     others = np.stack([make_picture(np.random.default_rng((seed, k)), SIDE) for k in range(made)])
     return np.concatenate([photographs, others])
+
+
+def _is_reserved(data: bytes) -> bool:
+    return hashlib.blake2b(data).digest()[0] % RESERVE == 0
 
 
 def _contents(source: Path) -> Iterator[bytes]:
@@ -101,7 +109,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("sources", nargs="+", type=Path)
     parser.add_argument("output", type=Path)
-    parser.add_argument("--made", type=int, default=VisualTraining().made)
+    parser.add_argument("--made", type=int, default=MADE)
     parser.add_argument("--seed", type=int, default=0)
     options = parser.parse_args(arguments)
     pictures = load_pictures(options.sources, options.made, options.seed)

@@ -64,7 +64,7 @@ class TrainingRun:
         torch.manual_seed(settings.seed)
         self.network = VisualNetwork(settings.dimensions, frozen_blocks=settings.frozen_blocks)
         self.network = self.network.to(self.device, memory_format=torch.channels_last).train()
-        self.keys = copy.deepcopy(self.network).requires_grad_(False)
+        self.keys = copy.deepcopy(self.network).requires_grad_(False).eval()
         self.bank = Bank(settings.bank, settings.dimensions, self.device)
         learnt = [p for p in self.network.parameters() if p.requires_grad]
         self.optimiser = torch.optim.AdamW(learnt, lr=settings.rate, weight_decay=1e-4)
@@ -83,9 +83,9 @@ class TrainingRun:
         with ThreadPoolExecutor(1) as ahead:
             coming = ahead.submit(self._views, self.step)
             while self.step < end:
-                views = coming.result()
+                numbers, views = coming.result()
                 coming = ahead.submit(self._views, self.step + 1)
-                row = self._learn(views)
+                row = self._learn(numbers, views)
                 self.step += 1
                 now = time.monotonic()
                 self.seconds, began = self.seconds + now - began, now
@@ -97,7 +97,8 @@ class TrainingRun:
                     self._save()
                     saved = now
 
-    def _views(self, step: int) -> Views:
+    def _views(self, step: int) -> tuple[torch.Tensor, Views]:
+        """Return the numbers of the pictures of a step, and their views."""
         settings = self.settings
         seeds = np.random.default_rng((settings.seed, step))
         chosen = np.sort(seeds.choice(len(self.pictures), settings.batch, replace=False))
@@ -105,7 +106,7 @@ class TrainingRun:
         generator = torch.Generator().manual_seed(int(seeds.integers(2**62)))
         strength = min(1.0, step / max(1, _FULL_STRENGTH_AT * settings.steps))
         size = settings.small if step < settings.small_steps else settings.size
-        return make_views(
+        views = make_views(
             batch,
             self.marks,
             size=size,
@@ -113,8 +114,9 @@ class TrainingRun:
             shared=settings.shared,
             generator=generator,
         )
+        return torch.from_numpy(chosen), views
 
-    def _learn(self, views: Views) -> dict[str, Any]:
+    def _learn(self, numbers: torch.Tensor, views: Views) -> dict[str, Any]:
         settings = self.settings
         rate = self._rate()
         for group in self.optimiser.param_groups:
@@ -122,17 +124,16 @@ class TrainingRun:
         with torch.no_grad():
             keys = self.keys(views.plain.contiguous(memory_format=torch.channels_last))
         queries = self.network(views.edited.contiguous(memory_format=torch.channels_last))
-        past = self.bank.known()
+        with_keys, with_bank = queries @ keys.T, self.bank.similarities(queries, numbers)
         loss = contrastive_loss(
-            queries,
-            keys,
-            past,
+            with_keys,
+            with_bank,
             other=views.other,
             share=views.share,
             temperature=settings.temperature,
         )
-        others = torch.cat([keys.roll(1, 0), past])
-        entropy = differential_entropy(queries, others)
+        entropy = differential_entropy(with_keys, with_bank)
+        nearest = with_bank.max(dim=1).values.mean().item() if self.bank.filled else 0.0
         self.optimiser.zero_grad(set_to_none=True)
         (loss + settings.entropy * entropy).backward()
         torch.nn.utils.clip_grad_norm_(self.network.parameters(), 1.0)
@@ -141,15 +142,13 @@ class TrainingRun:
             keep = min(settings.momentum, 1 - 1 / (self.step + 2))
             for own, new in zip(self.keys.parameters(), self.network.parameters(), strict=True):
                 own.lerp_(new, 1 - keep)
-        self.bank.add(keys)
-        positive = (queries * keys).sum(dim=1).mean()
-        nearest = (queries @ past.T).max(dim=1).values.mean() if len(past) else torch.tensor(0.0)
+        self.bank.add(keys, numbers)
         return {
             "step": self.step + 1,
             "loss": round(loss.item(), 4),
             "entropy": round(entropy.item(), 4),
-            "positive": round(positive.item(), 4),
-            "nearest": round(nearest.item(), 4),
+            "positive": round(with_keys.diagonal().mean().item(), 4),
+            "nearest": round(nearest, 4),
             "rate": f"{rate:.3g}",
             "seconds": round(self.seconds, 1),
         }
@@ -184,6 +183,7 @@ class TrainingRun:
                 "keys": self.keys.state_dict(),
                 "optimiser": self.optimiser.state_dict(),
                 "bank": self.bank.vectors,
+                "numbers": self.bank.numbers,
                 "filled": self.bank.filled,
                 "next": self.bank.next,
             },
@@ -205,6 +205,7 @@ class TrainingRun:
         self.keys.load_state_dict(state["keys"])
         self.optimiser.load_state_dict(state["optimiser"])
         self.bank.vectors.copy_(state["bank"])
+        self.bank.numbers.copy_(state["numbers"])
         self.bank.filled, self.bank.next = state["filled"], state["next"]
 
 

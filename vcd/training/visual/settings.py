@@ -41,8 +41,8 @@ class VisualTraining:
         Weight of the differential entropy (the logarithm of the distance to the nearest vector).
     shared : float
         Share of the target that goes to the second picture of a composition.
-    made, marks : int
-        Pictures, and writing and signs, made by program.
+    marks : int
+        Writing and signs made by program, to be laid over pictures.
     held_out : int
         The first pictures of the set are never trained on: they tell how far training has come.
     seed : int
@@ -67,7 +67,6 @@ class VisualTraining:
     temperature: float = 0.05
     entropy: float = 3.0
     shared: float = 0.3
-    made: int = 3000
     marks: int = 400
     held_out: int = 200
     seed: int = 0
@@ -78,5 +77,7 @@ class VisualTraining:
                 f"steps, batch and bank do not fit each other: {self}",
                 remedy="0 <= small_steps <= steps, 2 <= batch <= bank",
             )
+        if min(self.size, self.small, self.dimensions, self.marks, self.held_out) < 1:
+            raise ContractError(f"sizes and counts must be positive: {self}")
         if not (0 <= self.momentum < 1 and 0 <= self.shared < 1 and self.temperature > 0):
             raise ContractError(f"momentum and shared lie in [0, 1), temperature above 0: {self}")

@@ -19,6 +19,7 @@ from vcd.training.visual.edits import make_views
 from vcd.training.visual.held_out import HeldOut
 from vcd.training.visual.made import make_picture
 from vcd.training.visual.marks import make_marks
+from vcd.training.visual.network import VisualNetwork
 from vcd.training.visual.pictures import SIDE, load_photographs
 from vcd.training.visual.run import TrainingRun
 from vcd.training.visual.settings import VisualTraining
@@ -90,31 +91,47 @@ def test_strength_moves_views_away(pictures, marks):
     assert distance(0.0) < distance(1.0)
 
 
+def unit(*shape):
+    return torch.nn.functional.normalize(torch.randn(*shape), dim=1)
+
+
 def test_bank_forgets_the_oldest():
     bank = Bank(4, 1, torch.device("cpu"))
-    bank.add(torch.tensor([[1.0], [2.0], [3.0]]))
-    assert bank.known()[:, 0].tolist() == [1, 2, 3]
-    bank.add(torch.tensor([[4.0], [5.0]]))
-    assert bank.known()[:, 0].tolist() == [5, 2, 3, 4]
+    one = torch.ones(1, 1)
+    bank.add(torch.tensor([[1.0], [2.0], [3.0]]), torch.tensor([1, 2, 3]))
+    assert bank.similarities(one, torch.tensor([9]))[0].tolist() == [1, 2, 3]
+    bank.add(torch.tensor([[4.0], [5.0]]), torch.tensor([4, 5]))
+    assert bank.similarities(one, torch.tensor([9]))[0].tolist() == [5, 2, 3, 4]
+
+
+def test_a_picture_is_no_negative_of_itself():
+    bank = Bank(4, 1, torch.device("cpu"))
+    bank.add(torch.ones(2, 1), torch.tensor([7, 8]))
+    cosines = bank.similarities(torch.ones(2, 1), torch.tensor([8, 3]))
+    assert cosines.tolist() == [[1, -torch.inf], [1, 1]]
 
 
 def test_loss_is_the_cross_entropy_of_the_own_key():
-    queries = torch.nn.functional.normalize(torch.randn(5, 8), dim=1)
-    keys = torch.nn.functional.normalize(torch.randn(5, 8), dim=1)
-    past = torch.nn.functional.normalize(torch.randn(7, 8), dim=1)
+    queries, keys, past = unit(5, 8), unit(5, 8), unit(7, 8)
     logits = queries @ torch.cat([keys, past]).T / 0.05
     expected = torch.nn.functional.cross_entropy(logits, torch.arange(5))
-    nothing = torch.zeros(5)
     loss = contrastive_loss(
-        queries, keys, past, other=torch.arange(5).roll(1), share=nothing, temperature=0.05
+        queries @ keys.T,
+        queries @ past.T,
+        other=torch.arange(5).roll(1),
+        share=torch.zeros(5),
+        temperature=0.05,
     )
     assert float(loss) == pytest.approx(float(expected), rel=1e-5)
 
 
-def test_entropy_asks_for_distance():
-    axis = torch.eye(4)
-    near = torch.nn.functional.normalize(axis + 0.1, dim=1)
-    assert differential_entropy(axis, -axis) < differential_entropy(axis, near)
+def test_entropy_asks_for_distance_from_others_and_not_from_the_own_key():
+    nothing = torch.zeros(4, 0)
+    near = torch.nn.functional.normalize(torch.eye(4) + 0.1, dim=1)
+    apart = differential_entropy(torch.eye(4), nothing)
+    assert apart < differential_entropy(near @ near.T, nothing)
+    assert differential_entropy(2 * torch.eye(4) - 1, nothing) < apart  # opposite to all others
+    assert differential_entropy(torch.zeros(4, 4), nothing) == pytest.approx(float(apart))
 
 
 def test_held_out_precision_of_a_perfect_and_a_blind_network(pictures, marks):
@@ -130,13 +147,26 @@ def test_held_out_precision_of_a_perfect_and_a_blind_network(pictures, marks):
 def test_reserved_photographs_are_not_trained_on(tmp_path, pictures):
     from PIL import Image
 
-    for k in range(10):
-        Image.fromarray(pictures[k]).save(tmp_path / f"{k}.png")
-    (tmp_path / "broken.jpg").write_bytes(b"no picture")
-    trained = load_photographs([tmp_path])
-    reserved = load_photographs([tmp_path], reserve=True)
-    assert len(trained) + len(reserved) == 10
+    first, second = tmp_path / "first", tmp_path / "second"
+    for folder, shown in ((first, pictures), (second, 255 - pictures)):
+        folder.mkdir()
+        for k, picture in enumerate(shown):
+            Image.fromarray(picture).save(folder / f"{k}.png")
+    (first / "broken.jpg").write_bytes(b"no picture")
+    trained = load_photographs([first, second])
+    reserved = load_photographs([first, second], reserve=True)
+    assert len(trained) + len(reserved) == 24
+    assert 0 < len(reserved) < 12
     assert not any((t == r).all() for t in trained for r in reserved)
+    alone = [load_photographs([second])]  # what is reserved does not hang on the list
+    assert not any((t == r).all() for t in alone[0] for r in reserved)
+
+
+def test_a_network_under_training_does_not_waver():
+    network = VisualNetwork(8, pretrained=False).train()
+    shown = torch.rand(2, 3, 64, 64) * 255
+    with torch.no_grad():
+        assert torch.equal(network(shown), network(shown))
 
 
 def test_a_folder_without_pictures_is_told(tmp_path):
@@ -153,7 +183,6 @@ def test_a_run_that_was_stopped_ends_as_one_in_one_go(pictures, tmp_path):
         small=48,
         dimensions=16,
         bank=16,
-        made=0,
         marks=4,
         held_out=6,
     )
@@ -170,7 +199,9 @@ def test_a_run_that_was_stopped_ends_as_one_in_one_go(pictures, tmp_path):
         TrainingRun(many, tmp_path / "whole", VisualTraining(steps=3, small_steps=1))
 
 
-@pytest.mark.parametrize("wrong", [{"batch": 1}, {"steps": 1}, {"momentum": 1.0}, {"bank": 8}])
+@pytest.mark.parametrize(
+    "wrong", [{"batch": 1}, {"steps": 1}, {"momentum": 1.0}, {"bank": 8}, {"held_out": 0}]
+)
 def test_settings_out_of_range_are_refused(wrong):
     with pytest.raises(ContractError):
         VisualTraining(**wrong)
