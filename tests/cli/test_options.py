@@ -1,10 +1,25 @@
 """What the options stand for where they are left out."""
 
 import os
+from pathlib import Path
 
 import pytest
 
-from vcd_cli.options import processors
+from vcd.errors import OutputError
+from vcd_cli.options import check_writable, processors
+
+
+def test_places_that_can_be_written_are_known_before_the_work(tmp_path):
+    reader, writer = os.pipe()
+    link = tmp_path / "link.csv"
+    link.symlink_to(tmp_path / "nowhere" / "out.csv")
+    for path in (None, Path("/dev/null"), Path(f"/proc/self/fd/{writer}"), tmp_path / "new.csv"):
+        check_writable(path)
+    for path in (tmp_path, link, tmp_path / "gone" / "out.csv"):
+        with pytest.raises(OutputError, match="cannot be written"):
+            check_writable(path)
+    os.close(reader)
+    os.close(writer)
 
 
 @pytest.mark.skipif(not hasattr(os, "sched_setaffinity"), reason="no processor can be kept away")

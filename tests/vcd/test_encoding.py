@@ -1,5 +1,7 @@
 """Descriptors survive the way to disk and back; damage is always noticed."""
 
+import json
+import os
 from pathlib import Path
 
 import numpy as np
@@ -109,6 +111,55 @@ def test_npz_without_the_arrays_says_which(tmp_path):
         encoding.load(tmp_path / "x.npz")
 
 
+def resealed(header):
+    """Return a byte string with another header, lengths and checksum in order."""
+    data = make_descriptor().to_bytes()
+    magic, version, flags, length, total = encoding._PREFIX.unpack_from(data)
+    text = json.dumps(header(json.loads(data[encoding._PREFIX.size :][:length]))).encode()
+    rest = data[encoding._PREFIX.size + length : -encoding._CHECKSUM_BYTES]
+    total += len(text) - length
+    body = encoding._PREFIX.pack(magic, version, flags, len(text), total) + text + rest
+    return body + encoding._checksum(body)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"duration": 10**400},
+        {"duration": "long"},
+        {"video_id": 7},
+        {"video_id": ""},
+        {"health": []},
+        {"tracks": [{"stream": "visual", "model": "m", "view": "full", "shape": [10**30, 2]}]},
+        {"tracks": 3},
+    ],
+)
+def test_sealed_nonsense_is_refused(change):
+    assert encoding.from_bytes(resealed(lambda header: header)).video_id
+    with pytest.raises(DescriptorError):
+        encoding.from_bytes(resealed(lambda header: header | change))
+
+
+@pytest.mark.parametrize(
+    "arrays",
+    [
+        {"timestamps": np.zeros((2, 0))},
+        {"timestamps": np.zeros((2, 3))},
+        {"features": np.zeros((1, 4), np.float32)},
+        {"video_ids": np.array(0)},
+    ],
+)
+@pytest.mark.parametrize("own", [True, False])
+def test_arrays_that_do_not_fit_are_refused(tmp_path, arrays, own):
+    path = tmp_path / "x.npz"
+    make_descriptor(n=2).save(path)
+    with np.load(path) as archive:
+        whole = {name: archive[name] for name in archive.files if own or name != "vcd"}
+    np.savez(path, **(whole | arrays))
+    with pytest.raises(DescriptorError, match=r"x\.npz"):
+        encoding.load(path)
+
+
 def test_pickles_are_never_opened(tmp_path):
     np.savez(
         tmp_path / "x.npz",
@@ -182,6 +233,14 @@ def test_link_stays_a_link_and_the_mode_is_kept(tmp_path):
 def test_device_is_written_into():
     encoding.write_whole("/dev/null", b"data")
     assert not Path("/dev/null").is_file()
+
+
+def test_pipe_without_a_name_is_written_into():
+    reader, writer = os.pipe()
+    encoding.write_whole(f"/proc/self/fd/{writer}", b"data")
+    assert os.read(reader, 10) == b"data"
+    os.close(reader)
+    os.close(writer)
 
 
 def test_writing_replaces_whole(tmp_path):

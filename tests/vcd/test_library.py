@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from making import make_descriptor
 
-from vcd.errors import DescriptorError, OutputError
+from vcd.errors import DescriptorError, OutputError, VcdError
 from vcd.library import Library
 
 
@@ -117,6 +117,21 @@ def as_nobody():
         yield
     finally:
         os.setresuid(0, 0, 0)
+
+
+@pytest.mark.skipif(not hasattr(os, "setresuid"), reason="folders cannot be closed here")
+def test_library_in_a_folder_that_is_closed_is_told():
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder, "closed", "refs.vcdlib")
+        path.parent.mkdir()
+        Library(path).close()
+        Path(folder).chmod(0o755)
+        path.parent.chmod(0)
+        try:
+            with as_nobody(), pytest.raises(VcdError, match=r"refs\.vcdlib"):
+                Library(path, create=False)
+        finally:
+            path.parent.chmod(0o755)
 
 
 @pytest.mark.skipif(not hasattr(os, "setresuid"), reason="folders cannot be closed here")

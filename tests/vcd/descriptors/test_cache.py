@@ -53,3 +53,8 @@ def test_folder_that_cannot_be_made(tmp_path):
     (tmp_path / "cache").write_text("a file")
     with pytest.raises(OutputError, match="--no-cache"):
         DescriptorCache(tmp_path / "cache").put("ab12", {}, make_descriptor())
+
+
+def test_folder_that_cannot_be_looked_into_holds_nothing(tmp_path):
+    longer_than_any_name = DescriptorCache(tmp_path / ("x" * 300))
+    assert longer_than_any_name.get("c", {}) is None

@@ -30,6 +30,10 @@ def test_a_shot_that_shows_the_still_is_one_segment():
     assert segment.streams == {"visual"}
 
 
+def test_a_video_without_frames_shows_nothing():
+    assert StillLocalizer().localize(matrix([])) == []
+
+
 def test_the_side_of_the_still_does_not_matter():
     along = [-0.5, 1.2, 1.2, -0.5]
     [segment] = StillLocalizer().localize(matrix(along, upright=True))
