@@ -138,10 +138,13 @@ class Engine:
         self.localizer: Localizer = localizer or LineLocalizer()
         self._stills = StillLocalizer() if localizer is None else None
         self.rate = rate
+        self.exact = exact
         self.jobs = jobs
+        backend = get_decoder(decoder) if isinstance(decoder, str) else decoder
+        self.decoder = backend.name
         self._describer = Describer(
             self.models,
-            decoder=get_decoder(decoder) if isinstance(decoder, str) else decoder,
+            decoder=backend,
             settings=DescribeSettings(rate=rate, exact=exact),
             limits=limits or Limits(),
             cache=None if cache is None else DescriptorCache(Path(os.fsdecode(cache))),

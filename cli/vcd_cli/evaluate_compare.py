@@ -22,13 +22,15 @@ def compare(
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
 ) -> int:
     """Compare the segment micro-AP of runs A and B: B minus A, by paired bootstrap over queries."""
+    from vcd_eval.haystack_metrics import defined
     from vcd_eval.run_comparison import compare_runs
 
-    rows = compare_runs(first, second, draws=draws, seed=seed)
+    compared = compare_runs(first, second, draws=draws, seed=seed)
     if as_json:
-        typer.echo(json.dumps({name: asdict(row) for name, row in rows.items()}))
+        typer.echo(json.dumps(defined(asdict(compared))))
         return 0
-    width = max(8, *map(len, rows))
+    rows = compared.streams | {f"  {name}": row for name, row in compared.per_edit.items()}
+    width = max([8, *map(len, rows)])
     typer.echo(f"{'':{width}} {'rows':>5} {'A':>7} {'B':>7} {'B - A':>7}  {'95 % interval':17} p")
     for name, row in rows.items():
         d = row.difference

@@ -83,10 +83,14 @@ def haystack(
             on_error=console.fail,
             on_progress=step.reach,
         )
-    for name, predictions in run.predictions.items():
-        write_segments(out / matches_file(name), predictions)
+    for name in RUNS:
+        file = out / matches_file(name)
+        if name in run.predictions:
+            write_segments(file, run.predictions[name])
+        else:  # of an earlier run with other streams
+            file.unlink(missing_ok=True)
     write_labels(out / LABELS, hay.labels)
-    write_subset(out / QUERIES, run.queries)
+    write_subset(out / QUERIES, sorted({*run.queries, *hay.labels.segments.query_ids}))
     metrics = haystack_metrics(hay, run, threshold=threshold)
     write_whole(out / "metrics.json", (json.dumps(metrics, indent=1) + "\n").encode())
     page = render_page(hay, run, metrics, version=__version__)

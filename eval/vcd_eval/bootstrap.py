@@ -20,7 +20,10 @@ _OUTER = (2.5, 97.5)  # percentiles of a 95 % interval
 
 @dataclass(frozen=True, slots=True)
 class Difference:
-    """Second run minus first: the difference, its 95 % interval, and a two-sided p-value."""
+    """Second run minus first: the difference, its 95 % interval, and a two-sided p-value.
+
+    All are NaN where the score is undefined.
+    """
 
     value: float
     low: float
@@ -45,18 +48,22 @@ def interval(
     queries : sequence of str
         Ids of all queries, those without a copy among them.
     score : callable
-        Of ground truth and predictions. Draws that hold no true row are left out.
+        Of ground truth and predictions; draws for which it is NaN are left out.
     draws : int
     seed : int
+
+    Returns
+    -------
+    low, high : float
+        NaN where no draw is left.
 
     Raises
     ------
     EvaluationError
-        No draw holds a true row.
+        The ground truth has a query that is not listed.
     """
     values = _draw(groundtruth, [predictions], queries, score, draws=draws, seed=seed)[:, 0]
-    low, high = np.percentile(values, _OUTER)
-    return float(low), float(high)
+    return _outer(values)
 
 
 def paired_difference(
@@ -72,17 +79,21 @@ def paired_difference(
     """Compare two runs on the same queries, drawn together.
 
     Parameters and errors as in `interval`. The p-value is twice the share of draws on the smaller
-    side of 0, counted with one draw more so that it is never 0.
+    side of 0, counted with one draw more so that it is never 0; NaN where no draw is left.
     """
     values = _draw(groundtruth, [first, second], queries, score, draws=draws, seed=seed)
     differences = values[:, 1] - values[:, 0]
-    low, high = np.percentile(differences, _OUTER)
+    low, high = _outer(differences)
     side = min((differences <= 0).sum(), (differences >= 0).sum())
     return Difference(
         value=score(groundtruth, second) - score(groundtruth, first),
-        low=float(low),
-        high=float(high),
-        p_value=float(min(1.0, 2 * (side + 1) / (len(differences) + 1))),
+        low=low,
+        high=high,
+        p_value=(
+            float(min(1.0, 2 * (side + 1) / (len(differences) + 1)))
+            if len(differences)
+            else float("nan")
+        ),
     )
 
 
@@ -111,15 +122,23 @@ def _draw(
 ) -> npt.NDArray[np.float64]:
     unknown = set(groundtruth.query_ids) - set(queries)
     if unknown:
-        raise EvaluationError(f"the ground truth has queries that are not listed: {min(unknown)!r}")
+        raise EvaluationError(
+            f"the ground truth has queries that are not listed, such as {min(unknown)!r}",
+            remedy="list all queries, those without a copy among them",
+        )
     rng = np.random.default_rng(seed)
     names = list(queries)
     values = []
     for _ in range(draws):
         drawn = [names[k] for k in rng.integers(len(names), size=len(names))]
         truth = resampled(groundtruth, drawn)
-        if len(truth):
-            values.append([score(truth, resampled(run, drawn)) for run in runs])
-    if not values:
-        raise EvaluationError("no draw of queries holds a true row")
-    return np.array(values, np.float64)
+        values.append([score(truth, resampled(run, drawn)) for run in runs])
+    scores = np.array(values, np.float64).reshape(-1, len(runs))
+    return scores[np.isfinite(scores).all(axis=1)]
+
+
+def _outer(values: npt.NDArray[np.float64]) -> tuple[float, float]:
+    if not len(values):
+        return float("nan"), float("nan")
+    low, high = np.percentile(values, _OUTER)
+    return float(low), float(high)

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
+import hashlib
 import itertools
-import json
 import os
-import resource
 import sys
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
@@ -17,11 +16,15 @@ from typing import Any
 
 import numpy as np
 
+from vcd import __version__
+from vcd.descriptors import load_background
 from vcd.engine import Engine, PreparedVideo
 from vcd.errors import EvaluationError, PathLike, VcdError
-from vcd.records import Match
+from vcd.records import FloatArray, Match
 from vcd.sources import Source, resolve
-from vcd_eval.formats import Labels, SegmentTable, read_groundtruth, read_labels
+from vcd_eval.formats import Labels, PairTable, SegmentTable, read_groundtruth, read_labels
+from vcd_eval.haystack_progress import Progress
+from vcd_eval.vsc import check_same_videos
 
 __all__ = ["RUNS", "Haystack", "HaystackRun", "read_haystack", "run_haystack"]
 
@@ -30,6 +33,8 @@ RUNS = ("any", "visual", "audio")
 
 _SAMPLED = 3  # files that are described anew to learn what describing costs
 _PROGRESS = "progress.jsonl"
+_CLOSEST = 250  # references kept of each query: ten times what the descriptor track counts
+_CANDIDATES = 25  # a query, on average, as in the descriptor track of VSC 2023
 
 OnError = Callable[[VcdError], None]
 
@@ -56,15 +61,18 @@ class Haystack:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class HaystackRun:
-    """What a run gave: predictions by run, the files of each side, and what it cost.
+    """What a run gave: predictions by run, the videos of each side, and what it cost.
 
-    A stream that was not asked for has no predictions.
+    A stream that was not asked for has no predictions. Videos that could not be described are left
+    out. `candidates` are, by stream, the pairs with the highest cosine of any two descriptors, 25 a
+    query on average; positions of weight 0 do not count.
 
     `cost` has ``describe_cpu_s_per_video_minute`` (of a few files described without a cache),
     ``match_cpu_ms_per_pair`` (NaN where everything was there already) and ``peak_rss_mb``.
     """
 
     predictions: dict[str, SegmentTable]
+    candidates: dict[str, PairTable]
     queries: dict[str, Source]
     references: dict[str, Source]
     cost: dict[str, float]
@@ -116,9 +124,17 @@ def run_haystack(
         Told of inputs that cannot be used.
     on_progress : callable, optional
         Told how many of how many videos are done: references described, queries compared.
+
+    Raises
+    ------
+    EvaluationError
+        No query, or no reference, of the truth is there.
+    OutputError
+        The output folder cannot be written.
     """
     references = resolve(haystack.folder / "refs", on_error)
     queries = resolve(haystack.folder / "queries", on_error)
+    _check_names(haystack, queries, references, on_error)
     count = itertools.count(1)
 
     def done(_: Source) -> None:
@@ -126,11 +142,14 @@ def run_haystack(
             on_progress(next(count), len(references) + len(queries))
 
     described = list(engine.prepare_all(references, on_error=on_error, on_done=done))
-    names = [source.video_id for source, _ in described]
-    progress = _Progress(output / _PROGRESS, _settings(engine, names))
+    progress = Progress(
+        output / _PROGRESS,
+        _settings(engine, [source for source, _ in described]),
+        {query.video_id: _stamp(query) for query in queries},
+    )
     waiting = []
     for query in queries:
-        if query.video_id in progress.done:
+        if query.video_id in progress:
             done(query)
         else:
             waiting.append(query)
@@ -145,13 +164,18 @@ def run_haystack(
     with ThreadPoolExecutor(engine.jobs) as pool:
         for source, prepared in engine.prepare_all(waiting, on_error=on_error, on_done=done):
             look = partial(compare, prepared)
-            progress.add(source.video_id, list(pool.map(look, (video for _, video in described))))
+            matches = list(pool.map(look, (video for _, video in described)))
+            progress.add(source.video_id, matches, _closest(prepared, described))
+    most = _CANDIDATES * len(progress.queries)
     return HaystackRun(
         predictions={
-            name: progress.table(name) for name in RUNS if name == "any" or name in engine.streams
+            name: progress.segments(name)
+            for name in RUNS
+            if name == "any" or name in engine.streams
         },
-        queries={source.video_id: source for source in queries},
-        references={source.video_id: source for source in references},
+        candidates={stream: progress.closest(stream, most) for stream in engine.streams},
+        queries={query.video_id: query for query in queries if query.video_id in progress},
+        references={source.video_id: source for source, _ in described},
         cost={
             "describe_cpu_s_per_video_minute": _describing_cost(engine, queries),
             "match_cpu_ms_per_pair": 1000 * sum(cpu) / len(cpu) if cpu else float("nan"),
@@ -160,19 +184,89 @@ def run_haystack(
     )
 
 
-def _settings(engine: Engine, references: Sequence[str]) -> dict[str, Any]:
+def _check_names(
+    haystack: Haystack,
+    queries: Sequence[Source],
+    references: Sequence[Source],
+    on_error: OnError,
+) -> None:
+    """Refuse a truth of other videos, and tell of those in it that are not there."""
+    truth = haystack.truth("any")
+    check_same_videos(
+        truth,
+        query_ids=[source.video_id for source in queries],
+        ref_ids=[source.video_id for source in references],
+    )
+    for part, named, sources in (
+        ("queries", truth.query_ids, queries),
+        ("refs", truth.ref_ids, references),
+    ):
+        gone = sorted(set(named) - {source.video_id for source in sources})
+        if gone:
+            on_error(
+                EvaluationError(
+                    f"{len(gone)} videos of the ground truth are not there, such as {gone[0]!r}; "
+                    "their segments count as missed",
+                    file=haystack.folder / part,
+                    remedy="name files as the ground truth does, and no two of one folder alike",
+                )
+            )
+
+
+def _settings(engine: Engine, references: Sequence[Source]) -> dict[str, Any]:
+    """Return what findings depend on, but for the queries."""
     detector = engine.detector
     return {
-        "models": {stream: info.sha256 for stream, info in engine.models.items()},
+        "version": __version__,
+        "models": {
+            stream: [info.sha256, _digest(load_background(info))]
+            for stream, info in engine.models.items()
+        },
+        "decoder": engine.decoder,
         "rate": engine.rate,
+        "exact": engine.exact,
         "threshold": detector.threshold,
         "min_length": detector.min_length,
         "localizer": engine.localizer.name,
         "calibrations": {
             name: [c.slope, c.intercept] for name, c in sorted(detector.calibrations.items())
         },
-        "references": list(references),
+        "references": [[source.video_id, _stamp(source)] for source in references],
     }
+
+
+def _digest(vectors: FloatArray | None) -> str:
+    return "" if vectors is None else hashlib.blake2b(vectors.tobytes(), digest_size=16).hexdigest()
+
+
+def _stamp(source: Source) -> list[object]:
+    """Return what tells this content from another one of the same name."""
+    if source.path is None:
+        data = source.descriptor.to_bytes() if source.descriptor is not None else b""
+        return [hashlib.blake2b(data, digest_size=16).hexdigest()]
+    try:
+        status = source.path.stat()
+    except OSError:
+        return []  # told when it is described
+    return [status.st_size, status.st_mtime_ns]
+
+
+def _closest(
+    query: PreparedVideo, references: Sequence[tuple[Source, PreparedVideo]]
+) -> dict[str, dict[str, float]]:
+    """Return by stream the highest cosine with each reference, for the closest of them."""
+    closest: dict[str, dict[str, float]] = {}
+    for stream, track in query.tracks.items():
+        own = track.vectors[track.track.weight > 0]
+        cosines: dict[str, float] = {}
+        for source, reference in references:
+            other = reference.tracks.get(stream)
+            if other is not None and len(own) and (other.track.weight > 0).any():
+                vectors = other.vectors[other.track.weight > 0]
+                cosines[source.video_id] = round(float((own @ vectors.T).max()), 6)
+        best = sorted(cosines, key=lambda ref: (-cosines[ref], ref))[:_CLOSEST]
+        closest[stream] = {ref: cosines[ref] for ref in best}
+    return closest
 
 
 def _describing_cost(engine: Engine, queries: Sequence[Source]) -> float:
@@ -193,54 +287,9 @@ def _describing_cost(engine: Engine, queries: Sequence[Source]) -> float:
 
 
 def _peak_megabytes() -> float:
+    try:
+        import resource
+    except ImportError:  # Windows
+        return float("nan")
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     return peak / (1024**2 if sys.platform == "darwin" else 1024)
-
-
-class _Progress:
-    """The queries that are done, one JSON line each behind a line of settings."""
-
-    def __init__(self, path: Path, settings: dict[str, Any]) -> None:
-        self._path = path
-        self.done: dict[str, dict[str, list[list[Any]]]] = {}
-        lines = list(self._lines())
-        if lines and lines[0] == settings:
-            self.done = {line["query"]: line["found"] for line in lines[1:] if "query" in line}
-        # Written anew: a last line may have been cut off.
-        rows = [settings, *({"query": q, "found": f} for q, f in self.done.items())]
-        path.write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
-
-    def add(self, query: str, matches: Sequence[dict[str, Match]]) -> None:
-        """Keep what was found of one query."""
-        found: dict[str, list[list[Any]]] = {run: [] for run in RUNS}
-        for pair in matches:
-            for run, match in pair.items():
-                found[run] += [
-                    [match.ref_id, s.query_start, s.query_end, s.ref_start, s.ref_end, s.score]
-                    for s in match.segments
-                ]
-        self.done[query] = found
-        with self._path.open("a", encoding="utf-8") as file:
-            file.write(json.dumps({"query": query, "found": found}) + "\n")
-
-    def table(self, run: str) -> SegmentTable:
-        """Return the predictions of a run, the most certain first."""
-        rows = [(query, *row) for query, found in self.done.items() for row in found[run]]
-        rows.sort(key=lambda row: (-row[6], row[:6]))
-        numbers = np.array([row[2:] for row in rows], np.float64).reshape(-1, 5)
-        return SegmentTable(
-            query_ids=[row[0] for row in rows],
-            ref_ids=[row[1] for row in rows],
-            query_times=numbers[:, :2],
-            ref_times=numbers[:, 2:4],
-            scores=numbers[:, 4],
-        )
-
-    def _lines(self) -> Iterator[Any]:
-        if not self._path.is_file():
-            return
-        for line in self._path.read_text(encoding="utf-8", errors="replace").splitlines():
-            try:
-                yield json.loads(line)
-            except ValueError:
-                return  # cut off

@@ -16,12 +16,13 @@ from vcd_eval.measures import (
     calibration_error,
     false_alarm_pairs,
     find_hits,
-    rows_with_edit,
+    has_edit,
+    segment_uap,
     without_other_rows,
 )
-from vcd_eval.vsc import operating_point, pair_ap, segment_ap
+from vcd_eval.vsc import operating_point, pair_ap
 
-__all__ = ["haystack_metrics"]
+__all__ = ["defined", "haystack_metrics"]
 
 
 def haystack_metrics(
@@ -40,28 +41,36 @@ def haystack_metrics(
         Of the bootstrap over queries.
     """
     queries = list(run.queries)
-    segment, pair, spread = {}, {}, {}
+    segment, pair, descriptor, spread = {}, {}, {}, {}
     for name in RUNS:
         segment[name] = pair[name] = math.nan
+        if name != "any":
+            descriptor[name] = math.nan
         truth, predictions = haystack.truth(name), run.predictions.get(name)
         if predictions is None or not len(truth):
             continue
-        segment[name] = segment_ap(truth, predictions).ap
+        segment[name] = segment_uap(truth, predictions)
         pair[name] = pair_ap(truth, predictions).ap
+        if name != "any":
+            descriptor[name] = pair_ap(truth, run.candidates[name]).ap
         known = sorted(set(queries) | set(truth.query_ids))
         spread[f"segment_uap_{name}"] = list(
-            interval(truth, predictions, known, _segment_uap, draws=draws)
+            interval(truth, predictions, known, segment_uap, draws=draws)
         )
     truth, predictions = haystack.truth("any"), run.predictions["any"]
     chosen = predictions.take(_scores(predictions) >= threshold)
     errors = boundary_errors(truth, chosen)
-    precision, recall = operating_point(truth, predictions, threshold=threshold)
-    unrelated = len(queries) * len(run.references) - len(_pairs(truth))
+    precision = recall = math.nan
+    if math.isfinite(segment["any"]):
+        precision, recall = operating_point(truth, predictions, threshold=threshold)
+    compared = {(q, r) for q, r in _pairs(truth) if q in run.queries and r in run.references}
+    unrelated = len(queries) * len(run.references) - len(compared)
     right = find_hits(truth, predictions).row >= 0
-    figures: dict[str, Any] = _defined(
+    figures: dict[str, Any] = defined(
         {
             "segment_uap": segment,
             "pair_uap": pair,
+            "descriptor_uap": descriptor,
             "boundary_error_s": {
                 "median": np.median(errors) if errors.size else math.nan,
                 "p90": np.quantile(errors, 0.9) if errors.size else math.nan,
@@ -89,19 +98,14 @@ def _per_edit(haystack: Haystack, run: HaystackRun, threshold: float) -> dict[st
     found = find_hits(labels.segments, predictions.take(_scores(predictions) >= threshold)).found
     result = {}
     for edit in sorted({edit for edits in labels.edits for edit in edits}):
-        has = np.array([edit in edits for edits in labels.edits], np.bool_)
-        rows = rows_with_edit(labels, edit)
-        counted = without_other_rows(labels.segments, rows, predictions)
+        has = has_edit(labels, edit)
+        counted = without_other_rows(labels.segments, has, predictions)
         result[edit] = {
-            "n": len(rows),
+            "n": int(has.sum()),
             "recall": float(found[has].mean()),
-            "segment_uap": segment_ap(rows, counted).ap,
+            "segment_uap": segment_uap(labels.segments.take(has), counted),
         }
     return result
-
-
-def _segment_uap(truth: SegmentTable, predictions: SegmentTable) -> float:
-    return segment_ap(truth, predictions).ap
 
 
 def _pairs(table: SegmentTable) -> set[tuple[str, str]]:
@@ -112,12 +116,12 @@ def _scores(table: SegmentTable) -> Any:
     return np.zeros(0) if table.scores is None else table.scores
 
 
-def _defined(value: Any) -> Any:
+def defined(value: Any) -> Any:
     """Return plain numbers for JSON: what is not finite becomes None."""
     if isinstance(value, Mapping):
-        return {key: _defined(item) for key, item in value.items()}
+        return {key: defined(item) for key, item in value.items()}
     if isinstance(value, Sequence) and not isinstance(value, str):
-        return [_defined(item) for item in value]
+        return [defined(item) for item in value]
     if isinstance(value, (int, str)) or value is None:
         return value
     return float(value) if math.isfinite(value) else None

@@ -15,7 +15,7 @@ from vcd.report.wording import clock
 from vcd.sources import Source
 from vcd_eval.formats import SegmentTable
 from vcd_eval.haystack import RUNS, Haystack, HaystackRun
-from vcd_eval.haystack_plots import calibration_plot, curves_plot, edits_plot
+from vcd_eval.haystack_plots import RUN_NAMES, calibration_plot, curves_plot, edits_plot
 from vcd_eval.measures import find_hits, reliability
 from vcd_eval.vsc import segment_ap
 
@@ -65,8 +65,8 @@ def render_page(
             _plots(haystack, run, metrics),
             f"<h2>Copies that were missed at {threshold:g}</h2>",
             _misses(haystack, run, threshold),
-            "<h2>False alarms, the most certain first</h2>",
-            _false_alarms(haystack, run),
+            f"<h2>False alarms at {threshold:g}, the most certain first</h2>",
+            _false_alarms(haystack, run, threshold),
             "<h2>All figures</h2><details><summary>metrics.json</summary><pre>",
             escape(json.dumps(metrics, indent=1)),
             "</pre></details></html>",
@@ -75,7 +75,6 @@ def render_page(
 
 
 def _headline(metrics: Mapping[str, Any]) -> str:
-    names = {"any": "fused, all rows", "visual": "by picture", "audio": "by sound"}
     rows = []
     for run in RUNS:
         if metrics["segment_uap"][run] is None:
@@ -83,13 +82,15 @@ def _headline(metrics: Mapping[str, Any]) -> str:
         low, high = metrics["ci95"].get(f"segment_uap_{run}", (None, None))
         rows.append(
             (
-                names[run],
+                RUN_NAMES[run],
                 _number(metrics["segment_uap"][run]),
                 f"{_number(low)} to {_number(high)}",
                 _number(metrics["pair_uap"][run]),
+                _number(metrics["descriptor_uap"].get(run)),
             )
         )
-    return _table(("", "segment micro-AP", "95 % interval", "pair micro-AP"), rows)
+    header = ("", "segment micro-AP", "95 % interval", "pair micro-AP", "best descriptors")
+    return _table(header, rows)
 
 
 def _operating_point(metrics: Mapping[str, Any]) -> str:
@@ -114,7 +115,7 @@ def _plots(haystack: Haystack, run: HaystackRun, metrics: Mapping[str, Any]) -> 
     curves = {
         name: segment_ap(haystack.truth(name), run.predictions[name]).curve
         for name in run.predictions
-        if len(haystack.truth(name))
+        if metrics["segment_uap"][name] is not None
     }
     point = metrics["operating_point"]
     given = run.predictions["any"]
@@ -161,8 +162,9 @@ def _misses(haystack: Haystack, run: HaystackRun, threshold: float) -> str:
     return lead + _mistakes(truth, order[:_WORST], run, ("what was copied", note))
 
 
-def _false_alarms(haystack: Haystack, run: HaystackRun) -> str:
+def _false_alarms(haystack: Haystack, run: HaystackRun, threshold: float) -> str:
     truth, given = haystack.truth("any"), run.predictions["any"]
+    given = given.take(_scores(given) >= threshold)
     true_pairs = set(zip(truth.query_ids, truth.ref_ids, strict=True))
     pairs = zip(given.query_ids, given.ref_ids, strict=True)
     wrong = np.flatnonzero([pair not in true_pairs for pair in pairs])

@@ -15,13 +15,13 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-__all__ = ["calibration_plot", "curves_plot", "edits_plot"]
+__all__ = ["RUN_NAMES", "calibration_plot", "curves_plot", "edits_plot"]
 
 Array = npt.NDArray[np.float64]
 
 _GREY = "#7a8594"  # legible on white and on black
 _COLOURS = {"any": "#0a9aa8", "visual": "#6b83e8", "audio": "#c8569b"}
-_NAMES = {"any": "fused, all rows", "visual": "by picture", "audio": "by sound"}
+RUN_NAMES = {"any": "fused, all rows", "visual": "by picture", "audio": "by sound"}
 
 
 def curves_plot(curves: Mapping[str, Array], operating_point: tuple[float, float]) -> bytes:
@@ -43,7 +43,7 @@ def curves_plot(curves: Mapping[str, Array], operating_point: tuple[float, float
             np.concatenate([curve[:1, 1], curve[:, 1]]),
             where="pre",
             color=_COLOURS[run],
-            label=_NAMES[run],
+            label=RUN_NAMES[run],
             linewidth=1.8,
         )
     if np.isfinite(operating_point).all():

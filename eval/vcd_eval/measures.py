@@ -17,6 +17,7 @@ import numpy.typing as npt
 
 from vcd.errors import EvaluationError
 from vcd_eval.formats import Labels, SegmentTable
+from vcd_eval.vsc import segment_ap
 
 __all__ = [
     "HIT",
@@ -26,8 +27,9 @@ __all__ = [
     "closeness",
     "false_alarm_pairs",
     "find_hits",
+    "has_edit",
     "reliability",
-    "rows_with_edit",
+    "segment_uap",
     "without_other_rows",
 ]
 
@@ -161,21 +163,34 @@ def calibration_error(scores: npt.ArrayLike, right: npt.ArrayLike, *, bins: int 
     return float((np.abs(promised - kept) * count).sum() / count.sum())
 
 
-def rows_with_edit(labels: Labels, edit: str) -> SegmentTable:
-    """Return the true rows to which an edit was done."""
-    return labels.segments.take(np.array([edit in edits for edits in labels.edits], np.bool_))
+def segment_uap(groundtruth: SegmentTable, predictions: SegmentTable) -> float:
+    """Return the segment micro-AP of VSC, NaN where no true row has a length on both axes."""
+    lengths = np.diff(_boxes(groundtruth).reshape(-1, 2, 2), axis=2)[..., 0]
+    if not (lengths > 0).any(axis=0).all():
+        return float("nan")
+    return segment_ap(groundtruth, predictions).ap
+
+
+def has_edit(labels: Labels, edit: str) -> npt.NDArray[np.bool_]:
+    """Return for each true row whether an edit was done to it."""
+    return np.array([edit in edits for edits in labels.edits], np.bool_)
 
 
 def without_other_rows(
-    groundtruth: SegmentTable, rows: SegmentTable, predictions: SegmentTable
+    groundtruth: SegmentTable, chosen: npt.NDArray[np.bool_], predictions: SegmentTable
 ) -> SegmentTable:
-    """Return predictions without those for pairs that hold true rows, but none of the given.
+    """Return predictions without those that tell of true rows other than the chosen.
 
-    What is left tells how well the given rows are found, with all false alarms against them.
+    These are the ones that hit another row, and all of pairs that hold other rows only. What is
+    left tells how well the chosen rows are found, with all false alarms against them.
     """
-    others = set(_rows_by_pair(groundtruth)) - set(_rows_by_pair(rows))
-    pairs = zip(predictions.query_ids, predictions.ref_ids, strict=True)
-    return predictions.take(np.array([pair not in others for pair in pairs], np.bool_))
+    row = find_hits(groundtruth, predictions).row
+    hits_other = (row >= 0) & ~chosen[row]
+    pairs = list(zip(groundtruth.query_ids, groundtruth.ref_ids, strict=True))
+    others = set(pairs) - {pair for pair, is_in in zip(pairs, chosen, strict=True) if is_in}
+    asked = zip(predictions.query_ids, predictions.ref_ids, strict=True)
+    elsewhere = np.array([pair in others for pair in asked], np.bool_)
+    return predictions.take(~hits_other & ~elsewhere)
 
 
 def _boxes(table: SegmentTable) -> Array:

@@ -16,10 +16,9 @@ from vcd_eval.formats import (
     read_predictions,
     read_subset,
 )
-from vcd_eval.measures import rows_with_edit, without_other_rows
-from vcd_eval.vsc import segment_ap
+from vcd_eval.measures import has_edit, segment_uap, without_other_rows
 
-__all__ = ["LABELS", "QUERIES", "ComparedScore", "compare_runs", "matches_file"]
+__all__ = ["LABELS", "QUERIES", "ComparedRuns", "ComparedScore", "compare_runs", "matches_file"]
 
 LABELS = "labels.csv"
 """What a run keeps of the truth it was scored against, so that runs can be compared without it."""
@@ -38,14 +37,29 @@ class ComparedScore:
     difference: Difference
 
 
+@dataclass(frozen=True, slots=True)
+class ComparedRuns:
+    """Scores of two runs.
+
+    Attributes
+    ----------
+    streams : dict of str to ComparedScore
+        "any", then "visual" and "audio" where both runs have them and rows are copied so.
+    per_edit : dict of str to ComparedScore
+        The fused predictions on the rows with an edit, against predictions that tell of no other
+        row.
+    """
+
+    streams: dict[str, ComparedScore]
+    per_edit: dict[str, ComparedScore]
+
+
 def matches_file(run: str) -> str:
     """Return the name of a run's predictions in its folder; run is "any", "visual" or "audio"."""
     return "matches.csv" if run == "any" else f"matches_{run}.csv"
 
 
-def compare_runs(
-    first: Path, second: Path, *, draws: int = 1000, seed: int = 0
-) -> dict[str, ComparedScore]:
+def compare_runs(first: Path, second: Path, *, draws: int = 1000, seed: int = 0) -> ComparedRuns:
     """Compare what two folders of `vcd eval haystack` hold.
 
     Parameters
@@ -55,12 +69,6 @@ def compare_runs(
         Of the bootstrap over queries.
     seed : int
 
-    Returns
-    -------
-    dict of str to ComparedScore
-        "any", then "visual" and "audio" where both runs have them, then the fused predictions by
-        edit: the rows with an edit against predictions for their pairs and for pairs without rows.
-
     Raises
     ------
     EvaluationError
@@ -68,8 +76,7 @@ def compare_runs(
     """
     labels, queries = _truth(first), _queries(first)
     other = _truth(second)
-    same_rows = _key(labels.segments) == _key(other.segments)
-    if not same_rows or queries != _queries(second):
+    if _key(labels) != _key(other) or queries != _queries(second):
         raise EvaluationError(
             f"is a run over another haystack than {first}",
             file=second,
@@ -80,14 +87,14 @@ def compare_runs(
         before, after = runs
         return ComparedScore(
             rows=len(truth),
-            first=_score(truth, before),
-            second=_score(truth, after),
+            first=segment_uap(truth, before),
+            second=segment_uap(truth, after),
             difference=paired_difference(
-                truth, before, after, queries, _score, draws=draws, seed=seed
+                truth, before, after, queries, segment_uap, draws=draws, seed=seed
             ),
         )
 
-    scores: dict[str, ComparedScore] = {}
+    streams: dict[str, ComparedScore] = {}
     for name, kept in (
         ("any", np.ones(len(labels.segments), np.bool_)),
         ("visual", labels.visual),
@@ -96,17 +103,14 @@ def compare_runs(
         files = [folder / matches_file(name) for folder in (first, second)]
         if kept.any() and (name == "any" or all(file.is_file() for file in files)):
             runs = [read_predictions(file) for file in files]
-            scores[name] = compared(labels.segments.take(kept), runs)
+            streams[name] = compared(labels.segments.take(kept), runs)
     fused = [read_predictions(folder / matches_file("any")) for folder in (first, second)]
+    per_edit: dict[str, ComparedScore] = {}
     for edit in sorted({edit for edits in labels.edits for edit in edits}):
-        truth = rows_with_edit(labels, edit)
-        runs = [without_other_rows(labels.segments, truth, run) for run in fused]
-        scores[edit] = compared(truth, runs)
-    return scores
-
-
-def _score(truth: SegmentTable, predictions: SegmentTable) -> float:
-    return segment_ap(truth, predictions).ap
+        has = has_edit(labels, edit)
+        runs = [without_other_rows(labels.segments, has, run) for run in fused]
+        per_edit[edit] = compared(labels.segments.take(has), runs)
+    return ComparedRuns(streams, per_edit)
 
 
 def _truth(folder: Path) -> Labels:
@@ -123,8 +127,18 @@ def _queries(folder: Path) -> list[str]:
     return sorted(read_subset(folder / QUERIES))
 
 
-def _key(table: SegmentTable) -> list[tuple[object, ...]]:
+def _key(labels: Labels) -> list[tuple[object, ...]]:
+    table = labels.segments
     times = np.concatenate([table.query_times, table.ref_times], axis=1).round(3).tolist()
     return sorted(
-        (q, r, *row) for q, r, row in zip(table.query_ids, table.ref_ids, times, strict=True)
+        (q, r, *row, bool(seen), bool(heard), tuple(edits))
+        for q, r, row, seen, heard, edits in zip(
+            table.query_ids,
+            table.ref_ids,
+            times,
+            labels.visual,
+            labels.audio,
+            labels.edits,
+            strict=True,
+        )
     )

@@ -258,15 +258,16 @@ def test_runs_are_compared_by_stream_and_edit(vcd: Run, tmp_path: Path) -> None:
     code, out, _ = vcd(*command, "--json")
     result = json.loads(out)
     assert code == 0
-    assert list(result) == ["any", "visual", "blur", "crop"]
-    assert result["any"]["rows"] == 10
-    assert result["any"]["second"] == 1
-    assert result["any"]["difference"]["value"] == pytest.approx(0.8)
-    assert result["any"]["difference"]["p_value"] < 0.05
-    assert result["blur"]["first"] == 0
+    streams, edits = result["streams"], result["per_edit"]
+    assert (list(streams), list(edits)) == (["any", "visual"], ["blur", "crop"])
+    assert streams["any"]["rows"] == 10
+    assert streams["any"]["second"] == 1
+    assert streams["any"]["difference"]["value"] == pytest.approx(0.8)
+    assert streams["any"]["difference"]["p_value"] < 0.05
+    assert edits["blur"]["first"] == 0
     assert len(vcd(*command)[1].splitlines()) == 5
     same = json.loads(vcd("eval", "compare", first, first, "--draws", 5, "--json")[1])
-    assert same["any"]["difference"] == {"value": 0, "low": 0, "high": 0, "p_value": 1}
+    assert same["streams"]["any"]["difference"] == {"value": 0, "low": 0, "high": 0, "p_value": 1}
 
 
 def test_runs_over_other_truths_are_not_compared(vcd: Run, tmp_path: Path) -> None:
@@ -275,6 +276,9 @@ def test_runs_over_other_truths_are_not_compared(vcd: Run, tmp_path: Path) -> No
     code, out, err = vcd("eval", "compare", first, second)
     assert (code, out) == (2, "")
     assert str(second) in err
+    code, _, err = vcd("eval", "compare", first, run_folder(tmp_path / "c", 2, edit="pad"))
+    assert code == 2
+    assert "another haystack" in err
     code, _, err = vcd("eval", "compare", first, tmp_path)
     assert code == 2
     assert "vcd eval haystack" in err

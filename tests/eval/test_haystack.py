@@ -3,11 +3,13 @@
 import json
 import shutil
 
+import numpy as np
 import pytest
 
 from vcd.engine import Engine
 from vcd.errors import EvaluationError
-from vcd_eval.haystack import RUNS, read_haystack, run_haystack
+from vcd_eval.formats import Labels
+from vcd_eval.haystack import RUNS, Haystack, _settings, read_haystack, run_haystack
 from vcd_eval.haystack_metrics import haystack_metrics
 from vcd_eval.haystack_page import render_page
 from vcd_eval.vsc import segment_ap
@@ -38,6 +40,10 @@ def rows(table):
             strict=True,
         )
     ]
+
+
+def pairs_of(table):
+    return sorted(zip(table.query_ids, table.ref_ids, strict=True))
 
 
 def test_copies_are_found_by_each_stream(done):
@@ -86,12 +92,77 @@ def test_progress_of_other_settings_is_not_taken(done, cache_folder, demo, tmp_p
     assert (run.predictions["any"].scores >= 0.9).all()
 
 
+@pytest.mark.parametrize(
+    "changed", [{"exact": True}, {"rate": 1.0}, {"decoder": "decord"}, {"min_length": 1.0}]
+)
+def test_settings_that_change_findings_begin_anew(engine, changed):
+    pytest.importorskip("decord")
+    assert _settings(engine, []) == _settings(Engine(threshold=0.0, jobs=1), [])
+    assert _settings(engine, []) != _settings(Engine(**{"threshold": 0.0} | changed), [])
+
+
+def test_a_query_that_was_replaced_or_removed_is_not_taken_from_before(
+    done, engine, demo, tmp_path
+):
+    haystack, run, _ = done
+    folder, kept = tmp_path / "haystack", tmp_path / "run"
+    shutil.copytree(demo.folder, folder)
+    kept.mkdir()
+    copied = read_haystack(folder)
+    run_haystack(copied, engine, kept, on_error=pytest.fail)
+    replaced, removed, *_ = sorted((folder / "queries").iterdir())
+    shutil.copy(demo.references[0], replaced)
+    removed.unlink()
+    told = []
+    second = run_haystack(copied, engine, kept, on_error=told.append)
+    assert removed.stem not in {*second.queries, *second.predictions["any"].query_ids}
+    found = [r for q, r in pairs_of(second.predictions["any"]) if q == replaced.stem]
+    assert demo.references[0].stem in found
+    if removed.stem in haystack.truth("any").query_ids:
+        assert removed.stem in str(told[0])
+    others = set(run.queries) - {replaced.stem, removed.stem}
+    assert [p for p in pairs_of(second.predictions["any"]) if p[0] in others] == [
+        p for p in pairs_of(run.predictions["any"]) if p[0] in others
+    ]
+
+
+def test_a_truth_of_other_videos_is_refused(engine, demo, tmp_path):
+    for part in ("queries", "refs"):
+        (tmp_path / part).symlink_to(demo.folder / part)
+    (tmp_path / "groundtruth.csv").write_text(
+        "query_id,ref_id,query_start,query_end,ref_start,ref_end\nq1.mp4,r1.mp4,0,5,0,5\n"
+    )
+    with pytest.raises(EvaluationError, match=r"q1\.mp4"):
+        run_haystack(read_haystack(tmp_path), engine, tmp_path, on_error=pytest.fail)
+
+
+def test_a_truth_without_copies_leaves_figures_undefined(done):
+    haystack, run, _ = done
+    nothing = Haystack(
+        haystack.folder,
+        Labels(
+            haystack.truth("any").take(np.zeros(0, np.int64)),
+            visual=np.zeros(0, np.bool_),
+            audio=np.zeros(0, np.bool_),
+            edits=[],
+            speed=np.zeros(0),
+        ),
+        labelled=True,
+    )
+    metrics = haystack_metrics(nothing, run, threshold=0.5, draws=5)
+    assert metrics["segment_uap"] == {"any": None, "visual": None, "audio": None}
+    assert metrics["operating_point"]["false_alarms_per_1000_pairs"] > 0
+    pytest.importorskip("matplotlib")
+    assert "None." in render_page(nothing, run, metrics, version="0")
+
+
 def test_metrics_have_every_figure(done):
     haystack, run, _ = done
     metrics = haystack_metrics(haystack, run, threshold=0.5, draws=20)
     assert list(metrics) == [
         "segment_uap",
         "pair_uap",
+        "descriptor_uap",
         "boundary_error_s",
         "operating_point",
         "calibration_error",
@@ -100,6 +171,7 @@ def test_metrics_have_every_figure(done):
         "cost",
     ]
     assert metrics["pair_uap"]["any"] == 1
+    assert 0.5 < metrics["descriptor_uap"]["visual"] <= 1
     assert metrics["boundary_error_s"]["median"] < 1
     assert metrics["operating_point"]["false_alarms_per_1000_pairs"] == 0
     assert metrics["per_edit"]["speed"] == {

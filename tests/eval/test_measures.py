@@ -6,14 +6,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from vcd.errors import EvaluationError
-from vcd_eval.formats import SegmentTable
+from vcd_eval.formats import Labels, SegmentTable
 from vcd_eval.measures import (
     boundary_errors,
     calibration_error,
     closeness,
     false_alarm_pairs,
     find_hits,
+    has_edit,
     reliability,
+    segment_uap,
+    without_other_rows,
 )
 
 
@@ -28,6 +31,9 @@ def table(*rows, scores=None):
 
 
 TRUTH = table(("q1", "a", 0, 10, 20, 30), ("q1", "a", 12, 20, 0, 8), ("q2", "b", 5, 9, 5, 9))
+TRUTH_FOUND = SegmentTable(
+    TRUTH.query_ids, TRUTH.ref_ids, TRUTH.query_times, TRUTH.ref_times, np.array([0.9, 0.8, 0.7])
+)
 
 
 def test_closeness_of_boxes():
@@ -75,6 +81,30 @@ def test_false_alarms_are_counted_by_pair():
         ("q1", "b", 0, 5, 0, 5), ("q1", "b", 9, 12, 9, 12), ("q1", "a", 90, 95, 0, 5)
     )
     assert false_alarm_pairs(TRUTH, predictions) == 1
+
+
+def test_micro_ap_of_nothing_that_could_be_covered_is_undefined():
+    assert np.isnan(segment_uap(table(), table()))
+    assert np.isnan(segment_uap(table(("q1", "a", 0, 0, 5, 9)), table()))
+    assert segment_uap(TRUTH, TRUTH_FOUND) == pytest.approx(1)
+
+
+def test_what_tells_of_other_rows_does_not_count_against_an_edit():
+    labels = Labels(
+        TRUTH,
+        visual=np.ones(3, np.bool_),
+        audio=np.ones(3, np.bool_),
+        edits=[("crop",), ("speed",), ("crop", "blur")],
+        speed=np.ones(3),
+    )
+    false_alarm = table(("q9", "z", 0, 5, 0, 5))
+    for edit, expected in (("crop", [0, 2]), ("speed", [1]), ("blur", [2])):
+        has = has_edit(labels, edit)
+        assert np.flatnonzero(has).tolist() == expected
+        left = without_other_rows(TRUTH, has, TRUTH_FOUND)
+        assert len(left) == len(expected)
+        assert segment_uap(TRUTH.take(has), left) == pytest.approx(1)
+        assert len(without_other_rows(TRUTH, has, false_alarm)) == 1
 
 
 def test_calibration_of_an_honest_and_a_boastful_source():
