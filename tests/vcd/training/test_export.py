@@ -1,26 +1,78 @@
 """The exported models are their torch modules; the pieces of training do what they say."""
 
+import copy
+
 import numpy as np
 import pytest
 
 torch = pytest.importorskip("torch", reason="needs the extra train")
 pytest.importorskip("efficientnet_lite_pytorch", reason="needs the extra train")
 
-from vcd.descriptors import DescriptorModel, load_manifest
+from vcd.descriptors import DescriptorModel, load_background, load_manifest
 from vcd.records import Segment
-from vcd.training.calibration import edit_frames, fit, is_right
+from vcd.training.calibration import SIZE, edit_frames, fit, is_right
+from vcd.training.export import describe_background, export_model
 from vcd.training.first_audio import discriminants, edit
-from vcd.training.first_visual import SIZE, FirstVisual, made_frames
+from vcd.training.visual.background import made_frames
+from vcd.training.visual.network import VisualNetwork
+from vcd.training.visual.publish import spread
 
 
-def test_visual_model_is_its_module():
-    frames = np.stack(list(made_frames())[8:12])
+@pytest.fixture(scope="module")
+def network():
+    """Return a network with weights that float16 holds exactly, as files keep them."""
+    torch.manual_seed(0)
+    network = VisualNetwork(32, pretrained=False).eval()
+    for parameter in network.parameters():
+        parameter.data = parameter.data.half().float()
+    return network
+
+
+@pytest.fixture(scope="module")
+def frames():
+    return np.stack(list(made_frames(64))[8:20])
+
+
+def described_by(network, frames):
     with torch.inference_mode():
-        expected = FirstVisual()(torch.from_numpy(frames).permute(0, 3, 1, 2).float()).numpy()
-    described = DescriptorModel(load_manifest().get("visual-1"))(frames)
-    # The file keeps its weights as float16.
-    assert np.abs(described - expected).max() < 1e-3
-    assert (described * expected).sum(axis=1).min() > 0.999
+        return network(torch.from_numpy(frames).permute(0, 3, 1, 2).float()).numpy()
+
+
+def test_exported_model_is_its_module(network, frames, tmp_path):
+    model_id = export_model(
+        network,
+        torch.zeros(2, 3, 64, 64),
+        tmp_path,
+        name="small",
+        version=3,
+        stream="visual",
+        inputs={"height": 64, "width": 64},
+        licence="Apache-2.0",
+    )
+    described = DescriptorModel(load_manifest(tmp_path).get(model_id))(frames)
+    assert np.abs(described - described_by(network, frames)).max() < 1e-4
+    background = describe_background(tmp_path, model_id, [frames])
+    assert np.array_equal(background, described)
+    kept = load_background(load_manifest(tmp_path).get(model_id))
+    assert (kept * described).sum(axis=1).min() > 0.999
+
+
+def test_unrelated_pictures_are_spread(network, frames):
+    rng = np.random.default_rng(0)
+    frames = np.concatenate([frames, rng.integers(0, 256, (40, 64, 64, 3), dtype=np.uint8)])
+    centred, whitened = copy.deepcopy(network), copy.deepcopy(network)
+    spread(centred, [frames[:20], frames[20:]], shrinkage=1)
+    spread(whitened, [frames], shrinkage=0.1)
+
+    def raw(network):
+        with torch.inference_mode():
+            planes = torch.from_numpy(frames).permute(0, 3, 1, 2).float()
+            return network.head(network.pooled(planes)).double().numpy()
+
+    for vectors in (raw(centred), raw(whitened)):
+        assert np.abs(vectors.mean(axis=0)).max() < 1e-3 * vectors.std()
+    before, after = (np.linalg.eigvalsh(np.cov(raw(n).T)) for n in (centred, whitened))
+    assert after[-1] / after.mean() < 0.5 * before[-1] / before.mean()
 
 
 def test_discriminants_keep_what_differs_and_drop_what_edits_change():
