@@ -6,7 +6,9 @@ import typer
 
 from vcd_cli import (
     evaluate_compare,
+    evaluate_fivr,
     evaluate_localizers,
+    evaluate_vcdb,
     evaluate_vcsl,
     evaluate_vsc,
     haystack,
@@ -20,6 +22,8 @@ app = typer.Typer(
 )
 app.add_typer(evaluate_vsc.app, name="vsc")
 app.command("vcsl", epilog=evaluate_vcsl.EXAMPLES)(evaluate_vcsl.vcsl)
+app.command("fivr", epilog=evaluate_fivr.EXAMPLES)(evaluate_fivr.fivr)
+app.command("vcdb", epilog=evaluate_vcdb.EXAMPLES)(evaluate_vcdb.vcdb)
 app.command("haystack", epilog=haystack.EXAMPLES)(haystack.haystack)
 app.command("localizers", epilog=evaluate_localizers.EXAMPLES)(evaluate_localizers.localizers)
 app.command("compare", epilog=evaluate_compare.EXAMPLES)(evaluate_compare.compare)

@@ -31,6 +31,7 @@ import numpy.typing as npt
 
 from vcd.errors import EvaluationError
 from vcd_eval.formats import PairTable, SegmentTable
+from vcd_eval.ranking import average_precision, count_by_score
 
 __all__ = [
     "PairAPResult",
@@ -178,16 +179,11 @@ def pair_ap(
     scores = np.array(list(best.values()), dtype=np.float64)
     if reference_clamp:
         scores = np.maximum(scores, 0)
-    hits = np.array([pair in true_pairs for pair in best], dtype=np.int64)
-    order = np.argsort(-scores, kind="stable")
-    scores, hits = scores[order], hits[order]
-    last = np.flatnonzero(np.append(np.diff(scores) != 0, len(scores) > 0))
-    found = np.cumsum(hits)[last]
-    gained = np.diff(found, prepend=0)
-    precision = found / (last + 1)
-    recall = found / len(true_pairs)
-    ap = float(np.sum(precision * gained) / len(true_pairs))
-    curve = np.stack([scores[last], precision, recall], axis=1)[gained > 0]
+    hits = np.array([pair in true_pairs for pair in best], dtype=np.bool_)
+    thresholds, retrieved, found = count_by_score(scores, hits)
+    rows = np.stack([thresholds, found / retrieved, found / len(true_pairs)], axis=1)
+    curve = rows[np.diff(found, prepend=0) > 0]
+    ap = average_precision(found, retrieved, len(true_pairs))
     return PairAPResult(ap, curve)
 
 

@@ -234,6 +234,84 @@ def test_a_query_set_of_unknown_pairs_is_told(vcd: Run, tmp_path: Path) -> None:
     assert str(sets) in err
 
 
+FIVR = VECTORS.parent / "fivr"
+
+
+def fivr(name: str, **other: Path) -> tuple[Any, ...]:
+    files = {
+        "annotation": FIVR / name / "annotation.json",
+        "results": FIVR / name / "results.json",
+        "database": FIVR / name / "video_ids.txt",
+    } | other
+    options = [part for key, path in files.items() for part in (f"--{key}", path)]
+    return ("eval", "fivr", *options)
+
+
+def test_fivr_prints_both_readings_of_a_query_that_matches_itself(vcd: Run) -> None:
+    name = "query_labelled_as_its_own_match"
+    expected = json.loads((FIVR / "expected.json").read_text())["cases"][name]["tasks"]
+    code, out, err = vcd(*fivr(name), "--json")
+    assert code == 0
+    result = json.loads(out)
+    assert list(result) == ["DSVR", "CSVR", "ISVR", "DAVR"]
+    for task, figures in result.items():
+        assert figures["map"] == pytest.approx(expected[task]["s2vs"]["map"], rel=0, abs=1e-9)
+        assert figures["uap"] == pytest.approx(expected[task]["s2vs"]["uap"], rel=0, abs=1e-9)
+        assert figures["map_published"] == pytest.approx(expected[task]["map"], rel=0, abs=1e-9)
+        assert (figures["queries"], len(figures["ap"]), len(figures["curve"])) == (6, 6, 21)
+    assert "'-xd4tLvT1wb' labelled as its own match" in err
+    code, out, _ = vcd(*fivr(name))
+    assert (code, out.splitlines()[3].split()) == (0, ["ISVR", "0.7399", "0.7229", "6", "0.7277"])
+
+
+def test_fivr_tells_what_was_left_out_and_what_ties_decide(vcd: Run) -> None:
+    code, out, err = vcd(*fivr("missing_query_unknown_video"))
+    assert (code, out.splitlines()[1].split()) == (0, ["DSVR", "0.7356", "0.7178", "5"])
+    assert "1 annotated queries have no results" in err
+    assert "1 queries of the results are not annotated" in err
+    assert "1 results are left out" in err
+    assert "DSVR: equal similarities" in vcd(*fivr("ties"))[2]
+    assert vcd(*fivr("full_results"))[2] == ""
+
+
+def test_fivr_files_that_do_not_fit_are_named(vcd: Run, tmp_path: Path) -> None:
+    ids = tmp_path / "ids.txt"
+    ids.write_text("someone\nelse\n")
+    code, out, err = vcd(*fivr("full_results", database=ids))
+    assert (code, out) == (2, "")
+    assert "no video of the results is in the database" in err
+    assert str(ids) in err
+
+
+def test_vcdb_by_its_annotation_and_by_a_table(vcd: Run, tmp_path: Path) -> None:
+    topic = tmp_path / "annotation" / "topic.txt"
+    topic.parent.mkdir()
+    topic.write_text("a,b,0:00:00,0:00:10,0:01:00,0:01:10\na,a,0:00:00,0:01:00,0:00:00,0:01:00\n")
+    header = "query_id,ref_id,query_start,query_end,ref_start,ref_end"
+    found = tmp_path / "found.csv"
+    found.write_text(f"{header},score\nb,a,65,75,5,15,0.9\na,b,30,40,60,70,0.1\n")
+    command = ("eval", "vcdb", "--predictions", found, "--groundtruth")
+    code, out, err = vcd(*command, topic.parent, "--without-self", "--json")
+    assert (code, err) == (0, "")
+    result = json.loads(out)
+    best = {"precision": 1.0, "recall": 1.0, "f1": 1.0, "threshold": 0.9}
+    assert {key: result[key] for key in best} == best
+    assert result["all"]["precision"] == 0.5
+    assert (result["true_segments"], result["predictions"]) == (1, 2)
+
+    code, out, err = vcd(*command, topic.parent)
+    assert (code, len(out.splitlines())) == (0, 2)
+    assert "1 true segments pair a video with itself" in err
+
+    truth = tmp_path / "gt.csv"
+    truth.write_text(f"{header}\na,b,0,10,60,70\n")  # here a query is a query
+    assert json.loads(vcd(*command, truth, "--json")[1])["recall"] == 0
+    truth.write_text(f"{header}\n")
+    code, _, err = vcd(*command, truth)
+    assert code == 2
+    assert f"{truth}: there is no ground truth" in err
+
+
 def run_folder(folder: Path, found: int, edit: str = "crop") -> Path:
     """Write what `vcd eval haystack` writes of 12 queries, 10 with a copy, some of them found."""
     folder.mkdir()

@@ -9,7 +9,8 @@ PROGRAM = """
 import sys
 for name in ("onnxruntime", "av", "matplotlib", "sklearn"):
     sys.modules[name] = None  # an import of it fails
-import vcd_eval.candidates, vcd_eval.descriptors, vcd_eval.formats, vcd_eval.localizer_comparison
+import vcd_eval.candidates, vcd_eval.descriptors, vcd_eval.fivr, vcd_eval.fivr_files
+import vcd_eval.formats, vcd_eval.localizer_comparison, vcd_eval.ranking, vcd_eval.vcdb
 import vcd_eval.matrices, vcd_eval.score_normalisation, vcd_eval.vcsl, vcd_eval.vsc
 import vcd_eval.vsc_validation
 """
