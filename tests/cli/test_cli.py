@@ -16,6 +16,9 @@ import pytest
 from making import make_descriptor, make_track
 
 from vcd import __version__, encoding
+from vcd.descriptors import load_manifest
+
+VISUAL = load_manifest().default("visual")
 
 COMMANDS = [
     [],
@@ -232,7 +235,7 @@ def test_damaged_model_is_one_line(vcd, demo, tmp_path):
     assert all("is not the file of model audio-1" in line for line in one_line_each(run.stderr))
     verify = vcd("models", "verify", env=environment)
     assert verify.returncode == 3
-    assert "visual-1\tok" in verify.stdout
+    assert f"{VISUAL.id}\tok" in verify.stdout
 
 
 def test_describe_writes_what_match_reads(vcd, demo, tmp_path):
@@ -248,7 +251,7 @@ def test_describe_writes_what_match_reads(vcd, demo, tmp_path):
 
 def made(video_id):
     """Return a descriptor that the default models might have made."""
-    return make_descriptor(video_id, tracks=[make_track(d=1280, model="visual-1")])
+    return make_descriptor(video_id, tracks=[make_track(d=VISUAL.dimensions, model=VISUAL.id)])
 
 
 def test_every_video_gets_a_file_of_its_own(vcd, tmp_path):
@@ -292,7 +295,7 @@ def test_file_without_the_wanted_stream_is_said(vcd, demo, tmp_path):
 
 def test_models_list_and_doctor(vcd):
     listed = vcd("models", "list")
-    assert "visual-1" in listed.stdout
+    assert VISUAL.id in listed.stdout
     assert "sscd-1" in listed.stdout
     doctor = vcd("doctor")
     assert doctor.returncode == 0, doctor.stdout

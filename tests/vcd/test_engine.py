@@ -264,7 +264,7 @@ def test_descriptors_can_be_sent_to_other_processes(engine, demo):
 
 def test_descriptor_of_another_width_is_refused(engine):
     told = []
-    narrow = make_descriptor("q", tracks=[make_track(model="visual-1")])
+    narrow = make_descriptor("q", tracks=[make_track(model=engine.models["visual"].id)])
     engine.match(narrow, narrow, on_error=told.append)
     assert "16 dimensions" in str(told[0])
 

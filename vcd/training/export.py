@@ -41,7 +41,7 @@ def export_model(
     inputs: Mapping[str, float],
     licence: str,
 ) -> str:
-    """Write ``<folder>/<name>/<version>/model.onnx`` and enter it in ``models.json``.
+    """Write ``<folder>/<name>/<version>/model.onnx``, and enter it in ``models.json`` as default.
 
     Parameters
     ----------
@@ -195,7 +195,7 @@ def _enter(path: Path, entry: dict[str, Any]) -> None:
     if "calibration" in old:
         entry["calibration"] = old["calibration"]
     manifest["models"] = sorted([*kept, entry], key=lambda m: m["id"])
-    manifest["defaults"].setdefault(entry["stream"], entry["id"])
+    manifest["defaults"][entry["stream"]] = entry["id"]
     write_whole(path, (json.dumps(manifest, indent=2) + "\n").encode())
 
 

@@ -52,7 +52,7 @@ def test_name_without_version_is_the_newest(folder):
 
 
 def test_unknown_model_lists_the_known():
-    with pytest.raises(ModelNotFoundError, match="visual-1"):
+    with pytest.raises(ModelNotFoundError, match="audio-1"):
         load_manifest().get("nonsense")
 
 

@@ -22,7 +22,7 @@ from vcd.training.visual.publish import spread
 def network():
     """Return a network with weights that float16 holds exactly, as files keep them."""
     torch.manual_seed(0)
-    network = VisualNetwork(32, pretrained=False).eval()
+    network = VisualNetwork(32).eval()
     for parameter in network.parameters():
         parameter.data = parameter.data.half().float()
     return network

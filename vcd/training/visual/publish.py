@@ -57,7 +57,7 @@ def spread(
     mean = vectors.mean(dim=0)
     covariance = (vectors - mean).T @ (vectors - mean) / len(vectors)
     variances, directions = torch.linalg.eigh(covariance)
-    shrunk = (1 - shrinkage) * variances + shrinkage * variances.mean()
+    shrunk = ((1 - shrinkage) * variances + shrinkage * variances.mean()).clamp(min=1e-12)
     whitening = directions @ torch.diag(shrunk.rsqrt()) @ directions.T
     with torch.no_grad():
         weight, bias = network.head.weight.double(), network.head.bias.double()
