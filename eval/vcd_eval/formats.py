@@ -19,6 +19,7 @@ import io
 import json
 import os
 import re
+import zlib
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -27,6 +28,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from vcd.encoding import write_whole
 from vcd.errors import EvaluationError
 
 __all__ = [
@@ -665,7 +667,7 @@ def read_text(path: StrPath) -> str:
 
 def _write_csv(path: StrPath, header: Sequence[str], rows: Iterable[Iterable[object]]) -> None:
     lines = [",".join(map(_quoted, row)) + "\n" for row in (header, *rows)]
-    Path(path).write_text("".join(lines), encoding="utf-8", newline="")
+    write_whole(path, "".join(lines).encode())
 
 
 def _quoted(value: object) -> str:

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from vcd.errors import EvaluationError
+from vcd.errors import EvaluationError, OutputError
 from vcd_eval.formats import (
     Labels,
     Metadata,
@@ -144,6 +144,12 @@ def test_candidates_survive_a_round_trip(tmp_path: Path) -> None:
     again = read_candidates(tmp_path / "c.csv")
     assert (again.query_ids, again.ref_ids) == (table.query_ids, table.ref_ids)
     np.testing.assert_array_equal(again.scores, table.scores)
+
+
+def test_a_file_that_cannot_be_written_is_an_output_error(tmp_path: Path) -> None:
+    with pytest.raises(OutputError, match="cannot be written") as caught:
+        write_subset(tmp_path / "none" / "s.csv", ["Q1"])
+    assert caught.value.file == str(tmp_path / "none" / "s.csv")
 
 
 def test_labels_survive_a_round_trip(tmp_path: Path) -> None:
