@@ -63,7 +63,7 @@ _IDS = ("query_id", "ref_id")
 _TIMES = ("query_start", "query_end", "ref_start", "ref_end")
 _SEGMENT_COLUMNS = (*_IDS, *_TIMES)
 _METADATA_COLUMNS = ("video_id", "duration_sec", "frames_per_sec", "width", "height")
-_LABEL_COLUMNS = (*_SEGMENT_COLUMNS, "visual", "audio", "edits", "speed", "length")
+_LABEL_COLUMNS = (*_SEGMENT_COLUMNS, "visual", "audio", "edits", "speed")
 _NEEDS_QUOTES = re.compile(r'[,"\r\n]')
 _WHOLE_NUMBER = re.compile(r"[+-]?[0-9]+")
 
@@ -161,6 +161,11 @@ class Labels:
 
     `visual` and `audio` (bool) say which half was copied, `edits` names what was done to it,
     `speed` is reference seconds per query second (negative: backwards).
+
+    Raises
+    ------
+    EvaluationError
+        Lengths differ, or a speed is 0 or not finite.
     """
 
     segments: SegmentTable
@@ -175,6 +180,7 @@ class Labels:
             _check_shape(name, getattr(self, name), (n,))
         if len(self.edits) != n:
             raise EvaluationError(f"edits must have {n} entries, got {len(self.edits)}")
+        _check_speed(self.speed, _row_place)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -244,14 +250,16 @@ def read_candidates(path: StrPath, *, vsc_ids: bool = False) -> PairTable:
 
 
 def read_labels(path: StrPath) -> Labels:
-    """Read a ground truth with the columns ``visual,audio,edits,speed,length``."""
+    """Read a ground truth with the columns ``visual,audio,edits,speed``."""
     table = _Csv.read(path, _LABEL_COLUMNS)
+    speed = table.numbers("speed")
+    _check_speed(speed, table.place, file=path)
     return Labels(
         segments=_segments_of(table, scored=False, vsc_ids=False),
-        visual=table.numbers("visual") != 0,
-        audio=table.numbers("audio") != 0,
+        visual=table.flags("visual"),
+        audio=table.flags("audio"),
         edits=[tuple(filter(None, cell.split("|"))) for cell in table.columns["edits"]],
-        speed=table.numbers("speed"),
+        speed=speed,
     )
 
 
@@ -310,7 +318,7 @@ def write_subset(path: StrPath, video_ids: Iterable[str]) -> None:
 
 
 def write_labels(path: StrPath, labels: Labels) -> None:
-    """Write what `read_labels` reads; times with three decimals."""
+    """Write what `read_labels` reads, and ``length`` in the query; times with three decimals."""
     segments = labels.segments
     rows = []
     for i in range(len(segments)):
@@ -327,7 +335,7 @@ def write_labels(path: StrPath, labels: Labels) -> None:
                 f"{times[1] - times[0]:.3f}",
             ]
         )
-    _write_csv(path, _LABEL_COLUMNS, rows)
+    _write_csv(path, (*_LABEL_COLUMNS, "length"), rows)
 
 
 def read_boxes(path: StrPath, pairs: Iterable[tuple[str, str]] | None = None) -> Boxes:
@@ -435,6 +443,18 @@ class _Csv:
                 ) from None
         return values
 
+    def flags(self, name: str) -> npt.NDArray[np.bool_]:
+        values = self.numbers(name)
+        bad = np.flatnonzero((values != 0) & (values != 1))
+        if len(bad):
+            row = int(bad[0])
+            raise EvaluationError(
+                f"{self.place(row)}: {name} is {self.columns[name][row]!r}, neither 0 nor 1",
+                file=self.path,
+                remedy="write 1 where that half was copied, else 0",
+            )
+        return values != 0
+
     def ids(self, name: str) -> list[str]:
         cells = self.columns[name]
         if not all(cells):
@@ -538,6 +558,16 @@ def _check_not_reversed(
             f"{place(row)}: {axis}_start {start[row]} is after {axis}_end {end[row]}",
             file=file,
             remedy="write the earlier time as start, also where a copy runs backwards",
+        )
+
+
+def _check_speed(speed: Array, place: Place, file: StrPath | None = None) -> None:
+    bad = np.flatnonzero(~np.isfinite(speed) | (speed == 0))
+    if len(bad):
+        raise EvaluationError(
+            f"{place(int(bad[0]))}: speed is {speed[bad[0]]}, no speed of a copy",
+            file=file,
+            remedy="write reference seconds per query second, negative where a copy runs backwards",
         )
 
 

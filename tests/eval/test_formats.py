@@ -33,6 +33,7 @@ from vcd_eval.formats import (
 )
 
 HEADER = "query_id,ref_id,query_start,query_end,ref_start,ref_end,score\n"
+LABELS = HEADER.replace("score", "visual,audio,edits,speed")
 
 
 def write(folder: Path, text: str, name: str = "p.csv") -> Path:
@@ -170,6 +171,31 @@ def test_labels_survive_a_round_trip(tmp_path: Path) -> None:
     np.testing.assert_array_equal(again.speed, labels.speed)
     np.testing.assert_array_equal(again.segments.ref_times, segments.ref_times)
     assert (tmp_path / "l.csv").read_text().splitlines()[1].endswith(",1,1,crop|speed,1,1.500")
+
+
+@pytest.mark.parametrize(
+    ("cells", "message"),
+    [
+        ("nan,1,crop,1", "line 2: visual is 'nan', neither 0 nor 1"),
+        ("1,2,crop,1", "line 2: audio is '2', neither 0 nor 1"),
+        ("1,,crop,1", "line 2: audio is '', not a number"),
+        ("1,1,crop,nan", "line 2: speed is nan"),
+        ("1,1,crop,-inf", "line 2: speed is -inf"),
+        ("1,1,crop,0", r"line 2: speed is 0\.0"),
+    ],
+)
+def test_broken_labels_are_refused(tmp_path: Path, cells: str, message: str) -> None:
+    path = write(tmp_path, LABELS + f"a,r,0,1,0,1,{cells}\n")
+    with pytest.raises(EvaluationError, match=message) as caught:
+        read_labels(path)
+    assert caught.value.file == str(path)
+    assert caught.value.remedy
+
+
+def test_labels_need_no_length_and_may_run_backwards(tmp_path: Path) -> None:
+    labels = read_labels(write(tmp_path, LABELS + "a,r,0,1,0,2,1,0,,-2\n"))
+    assert (labels.visual.tolist(), labels.audio.tolist()) == ([True], [False])
+    assert labels.speed.tolist() == [-2]
 
 
 def test_boxes_by_pair(tmp_path: Path) -> None:
