@@ -32,7 +32,6 @@ def vcsl(
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
 ) -> int:
     """Score boxes of copied segments by VCSL's precision, recall and F1."""
-    from vcd.errors import EvaluationError
     from vcd_eval import formats
     from vcd_eval.vcsl import macro, overall
 
@@ -46,16 +45,7 @@ def vcsl(
         "far": total.far,
     }
     if query_sets is not None:
-        by_key = {f"{query}-{ref}": (query, ref) for query, ref in listed}
-        sets = formats.read_query_sets(query_sets, split)
-        unknown = next((key for keys in sets.values() for key in keys if key not in by_key), None)
-        if unknown is not None:
-            raise EvaluationError(
-                f"the pair {unknown!r} is not among those that are scored",
-                file=query_sets,
-                remedy=f"list it in {pairs}, or leave it out of its query set",
-            )
-        mean = macro(truth, found, {q: [by_key[key] for key in keys] for q, keys in sets.items()})
+        mean = macro(truth, found, formats.read_query_sets(query_sets, listed, split))
         result["macro"] = {"precision": mean.precision, "recall": mean.recall, "f1": mean.f1}
     if as_json:
         typer.echo(json.dumps(result))

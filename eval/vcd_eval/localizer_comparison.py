@@ -22,7 +22,7 @@ from vcd.errors import EvaluationError
 from vcd.localization import LineLocalizer, Localizer
 from vcd.records import Segment, SimilarityMatrix
 from vcd.similarity import normalise
-from vcd_eval.formats import SegmentTable
+from vcd_eval.formats import Pair, SegmentTable
 from vcd_eval.localizers import DynamicProgramming, HoughVoting, TemporalNetwork, TimeWarping
 from vcd_eval.matrices import MatrixPair
 from vcd_eval.measures import boundary_errors, closeness
@@ -33,7 +33,6 @@ from vcd_eval.vsc import segment_ap
 __all__ = ["Contender", "LocalizerScore", "compare", "default_contenders"]
 
 Array = npt.NDArray[np.float64]
-Pair = tuple[str, str]
 
 _FAR = 0.01
 

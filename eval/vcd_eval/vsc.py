@@ -30,7 +30,7 @@ import numpy as np
 import numpy.typing as npt
 
 from vcd.errors import EvaluationError
-from vcd_eval.formats import PairTable, SegmentTable
+from vcd_eval.formats import Pair, PairTable, SegmentTable
 
 __all__ = [
     "PairAPResult",
@@ -44,7 +44,6 @@ __all__ = [
 Array = npt.NDArray[np.float64]
 Interval = tuple[float, float]
 Box = tuple[Interval, Interval]
-Pair = tuple[str, str]
 
 _QUERY, _REF = 0, 1
 

@@ -183,6 +183,8 @@ def test_pairs_choose_what_is_compared(vcd: Run, tmp_path: Path) -> None:
     pairs.write_text("query_id,ref_id\nQ2,R1\n")
     code, out, _ = vcd("eval", "localizers", *files, "--pairs", pairs, "--json")
     assert (code, json.loads(out)["TN"]["segment_ap"]) == (0, None)
+    files[1].write_text(files[1].read_text().partition("\n")[0])
+    assert vcd("eval", "localizers", *files, "--pairs", pairs)[0] == 0
     pairs.write_text("query_id,reference_id\nQ3,R1\n")
     code, out, err = vcd("eval", "localizers", *files, "--pairs", pairs)
     assert (code, out) == (2, "")
