@@ -227,6 +227,26 @@ def test_vcsl_by_pairs_and_by_query_sets(vcd: Run) -> None:
     assert out.splitlines()[1] == "FRR 0.0350  FAR 0.2587"
 
 
+def test_predictions_of_other_pairs_are_no_silent_zero(vcd: Run, tmp_path: Path) -> None:
+    other = tmp_path / "pred.json"
+    other.write_text('{"x-y": [[0, 0, 1, 1]], "x-z": []}')
+    command = [other if part == VCSL / "pred.json" else part for part in VCSL_COMMAND]
+    pairs = len((VCSL / "pair_file_test.csv").read_text().splitlines()) - 1
+    code, out, err = vcd(*command, "--json")
+    assert (code, json.loads(out)["missing"]) == (0, pairs)
+    assert err.splitlines() == [
+        f"vcd: warning: {other}: lacks {pairs} of the {pairs} pairs; they count as empty",
+        f"vcd: warning: {other}: 2 keys are none of the pairs and are not scored, such as 'x-y'",
+    ]
+
+
+@pytest.mark.parametrize("options", [["--split", "val"], ["--ratio", "inf"]])
+def test_wrong_usage_of_vcsl(vcd: Run, options: list[str]) -> None:
+    code, out, err = vcd(*VCSL_COMMAND, *options)
+    assert (code, out) == (2, "")
+    assert options[0][2:] in err
+
+
 def test_a_query_set_of_unknown_pairs_is_told(vcd: Run, tmp_path: Path) -> None:
     sets = tmp_path / "sets.json"
     sets.write_text('{"test": {"a": ["nobody-nothing"]}}')
