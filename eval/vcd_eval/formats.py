@@ -48,6 +48,7 @@ __all__ = [
     "read_query_sets",
     "read_subset",
     "read_text",
+    "scores_of",
     "write_candidates",
     "write_labels",
     "write_metadata",
@@ -157,6 +158,22 @@ class PairTable:
 
     def __len__(self) -> int:
         return len(self.query_ids)
+
+
+def scores_of(predictions: SegmentTable | PairTable) -> Array:
+    """Return the scores of predictions, shape (n,).
+
+    Raises
+    ------
+    EvaluationError
+        They have none.
+    """
+    if predictions.scores is None:
+        raise EvaluationError(
+            "the predictions have no scores",
+            remedy="give each prediction a score; without one there is no ranking",
+        )
+    return predictions.scores
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -516,7 +533,7 @@ class _Csv:
                 file=self.path,
                 remedy="write 1 where that half was copied, else 0",
             )
-        return values != 0
+        return values.astype(np.bool_)
 
     def ids(self, name: str) -> list[str]:
         cells = self.columns[name]

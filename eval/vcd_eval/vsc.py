@@ -30,11 +30,10 @@ import numpy as np
 import numpy.typing as npt
 
 from vcd.errors import EvaluationError
-from vcd_eval.formats import Pair, PairTable, SegmentTable
+from vcd_eval.formats import Pair, PairTable, SegmentTable, scores_of
 
 __all__ = [
-    "PairAPResult",
-    "SegmentAPResult",
+    "AveragePrecision",
     "check_same_videos",
     "operating_point",
     "pair_ap",
@@ -49,22 +48,14 @@ _QUERY, _REF = 0, 1
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class SegmentAPResult:
+class AveragePrecision:
     """Average precision, and the curve: rows of score, precision, recall where recall grew."""
 
     ap: float
     curve: Array
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class PairAPResult:
-    """Average precision, and the curve: rows of score, precision, recall where recall grew."""
-
-    ap: float
-    curve: Array
-
-
-def segment_ap(groundtruth: SegmentTable, predictions: SegmentTable) -> SegmentAPResult:
+def segment_ap(groundtruth: SegmentTable, predictions: SegmentTable) -> AveragePrecision:
     r"""Return the segment-level micro-AP of the VSC matching track.
 
     After each group of equal scores, with all predictions seen so far,
@@ -87,7 +78,7 @@ def segment_ap(groundtruth: SegmentTable, predictions: SegmentTable) -> SegmentA
 
     Returns
     -------
-    SegmentAPResult
+    AveragePrecision
 
     Raises
     ------
@@ -114,7 +105,7 @@ def segment_ap(groundtruth: SegmentTable, predictions: SegmentTable) -> SegmentA
             ap += precision * (reached - recall)
             recall = reached
             curve.append((score, precision, recall))
-    return SegmentAPResult(ap, np.array(curve, dtype=np.float64).reshape(-1, 3))
+    return AveragePrecision(ap, np.array(curve, dtype=np.float64).reshape(-1, 3))
 
 
 def operating_point(
@@ -124,7 +115,7 @@ def operating_point(
 
     Precision is NaN where no prediction with a length is left. Errors as in `segment_ap`.
     """
-    chosen = predictions.take(_scores(predictions) >= threshold)
+    chosen = predictions.take(scores_of(predictions) >= threshold)
     precision, recall = nan, 0.0
     for _, precision, recall in _steps(groundtruth, chosen):  # noqa: B007 - the last step counts
         pass
@@ -136,7 +127,7 @@ def pair_ap(
     predictions: SegmentTable | PairTable,
     *,
     reference_clamp: bool = False,
-) -> PairAPResult:
+) -> AveragePrecision:
     r"""Return the micro-AP over pairs of the VSC descriptor track.
 
     :math:`AP = \sum_g P_g \, h_g / N` over groups g of equal score, where P is the precision after
@@ -154,7 +145,7 @@ def pair_ap(
 
     Returns
     -------
-    PairAPResult
+    AveragePrecision
 
     Raises
     ------
@@ -187,7 +178,7 @@ def pair_ap(
     recall = found / len(true_pairs)
     ap = float(np.sum(precision * gained) / len(true_pairs))
     curve = np.stack([scores[last], precision, recall], axis=1)[gained > 0]
-    return PairAPResult(ap, curve)
+    return AveragePrecision(ap, curve)
 
 
 def check_same_videos(
@@ -227,7 +218,7 @@ def _steps(
 
     Groups before anything is covered on both axes are left out: nothing can be recalled there.
     """
-    scores = _scores(predictions)
+    scores = scores_of(predictions)
     states = _truth_states(groundtruth)
     total = [_covered_truth(states.values(), axis) for axis in (_QUERY, _REF)]
     if min(total) <= 0:
@@ -366,18 +357,9 @@ def _ranks(ids: Sequence[str]) -> npt.NDArray[np.int64]:
 def _best_scores(predictions: SegmentTable | PairTable) -> dict[Pair, float]:
     best: dict[Pair, float] = {}
     rows = zip(
-        predictions.query_ids, predictions.ref_ids, _scores(predictions).tolist(), strict=True
+        predictions.query_ids, predictions.ref_ids, scores_of(predictions).tolist(), strict=True
     )
     for query_id, ref_id, score in rows:
         pair = (query_id, ref_id)
         best[pair] = max(score, best.get(pair, score))
     return best
-
-
-def _scores(predictions: SegmentTable | PairTable) -> Array:
-    if predictions.scores is None:
-        raise EvaluationError(
-            "the predictions have no scores",
-            remedy="give each prediction a score; without one there is no ranking",
-        )
-    return predictions.scores
