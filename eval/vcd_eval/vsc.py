@@ -184,15 +184,17 @@ def pair_ap(
 def check_same_videos(
     groundtruth: SegmentTable, *, query_ids: Iterable[str], ref_ids: Iterable[str]
 ) -> None:
-    """Refuse a ground truth that names no video of those that were searched.
+    """Refuse a ground truth that names no query, or no reference, of the other side.
 
-    Such a pair of files would score 0, which says that ids are spelt in two ways and nothing else.
+    Where all videos searched are given, such files would score 0, which says that ids are spelt in
+    two ways and nothing else. Where only those with a prediction are given it may be the truth: all
+    may be false alarms.
 
     Parameters
     ----------
     groundtruth : SegmentTable
     query_ids, ref_ids : iterable of str
-        All videos searched; where there are none, nothing is checked.
+        Where there are none, nothing is checked.
 
     Raises
     ------
@@ -204,8 +206,8 @@ def check_same_videos(
     ):
         if true and given and given.isdisjoint(true):
             raise EvaluationError(
-                f"no {axis} of the ground truth is among those searched, such as {true[0]!r} "
-                f"among {min(given)!r} and others",
+                f"no {axis} of the ground truth is among those it is compared with, such as "
+                f"{true[0]!r} among {min(given)!r} and others",
                 remedy="name the videos alike; --challenge reads the number 1 as Q000001 or "
                 "R000001",
             )
