@@ -81,3 +81,18 @@ def test_an_hour_of_a_film_of_any_length(monkeypatch: pytest.MonkeyPatch, tmp_pa
     monkeypatch.setattr("sys.argv", ["decode_cost.py", "--hour", "--file", str(film)])
     decode_cost.main()
     assert loops == [(".webm", 6)]
+
+
+def test_scoring_is_told_in_units_of_a_sort(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    eval_speed = script("eval_speed")
+    seconds = iter([0.5, 0.25, 2.0])
+    monkeypatch.setattr(eval_speed, "UNIT", 10)
+    monkeypatch.setattr(eval_speed, "CASES", [(6, 3, 1, 1, 2.0), (10, 3, 4, 4, None)])
+    monkeypatch.setattr(eval_speed, "cpu", lambda work, runs=1: (work(), next(seconds))[1])
+    eval_speed.main()
+    unit, one_pair, many = capsys.readouterr().out.splitlines()
+    assert unit == "unit: 0.50 CPU s, the sort of 10 float64"
+    assert one_pair.endswith("0.250 CPU s,  0.500 units, 0.250 of the published code's")
+    assert many.endswith("2.000 CPU s,  4.000 units")
