@@ -1,8 +1,8 @@
 """What reading a film costs beside FFmpeg's full decoding of it: CPU time, memory, exactness.
 
 ``python benchmarks/decode_cost.py`` makes a film of 60 s (1280x720, 30 frames a second, H.264 with
-B-frames in groups of 250, AAC) and prints ratios; ``--hour`` loops it to an hour and prints the
-memory as well. ``--file`` measures a film of your own.
+B-frames in groups of 250, AAC) and prints ratios and memory; ``--hour`` loops it to an hour and
+prints time and memory of that as well. ``--file`` measures a film of your own.
 """
 
 from __future__ import annotations
@@ -37,6 +37,13 @@ def make_film(path: Path, seconds: int) -> None:
 def loop_film(film: Path, path: Path, times: int) -> None:
     command = ["ffmpeg", "-v", "error", "-y", "-stream_loop", str(times - 1), "-i", str(film)]
     subprocess.run([*command, "-c", "copy", str(path)], check=True)
+
+
+def length_of(film: Path) -> float:
+    """Return the length of a film in seconds."""
+    command = ["ffprobe", "-v", "error", "-show_entries", "format=duration", "-of", "csv=p=0"]
+    done = subprocess.run([*command, str(film)], check=True, capture_output=True, text=True)
+    return float(done.stdout)
 
 
 def cpu_of(command: list[str]) -> tuple[float, str]:
@@ -95,18 +102,20 @@ def measure(film: Path, decoders: list[str], repeat: int, *, reference: bool) ->
             one = json.loads(out) if out else {"cpu": spent, "times": [], "rate": 0, "rss": 0}
             if name not in found or one["cpu"] < found[name]["cpu"]:
                 found[name] = one
-    full = found.get("ffmpeg, everything", {"cpu": float("nan")})["cpu"]
-    exact = next((one["times"] for one in found.values() if one["times"]), [])
+    full, exact = found.get("ffmpeg, everything"), found.get("vcd, pyav, exact")
     for name, one in found.items():
-        line = f"{name:20s} {one['cpu']:8.2f} s CPU, ratio {one['cpu'] / full:.2f}"
+        facts = [f"{one['cpu']:8.2f} s CPU"]
+        if full is not None:
+            ratios = one["cpu"] / full["cpu"], whole[name] / full["cpu"]
+            facts.append("ratio {:.2f} ({:.2f} with start-up)".format(*ratios))
         if one["times"]:
-            pairs = zip(exact, one["times"], strict=True)
-            off = max(abs(x - y) for x, y in pairs) * one["rate"]
-            line += (
-                f" ({whole[name] / full:.2f} with start-up), {len(one['times'])} frames, "
-                f"at most {off:.1f} frames off the rule and {one['rss']:.0f} MB"
-            )
-        print(line)
+            facts.append(f"{len(one['times'])} frames")
+            if exact is not None:
+                pairs = zip(exact["times"], one["times"], strict=True)
+                off = max(abs(x - y) for x, y in pairs) * one["rate"]
+                facts.append(f"at most {off:.1f} frames off the rule")
+            facts.append(f"{one['rss']:.0f} MB")
+        print(f"{name:20s} {', '.join(facts)}")
 
 
 def main() -> None:
@@ -133,8 +142,8 @@ def main() -> None:
             make_film(film, args.seconds)
         measure(film, decoders, args.repeat, reference=True)
         if args.hour:
-            hour = Path(folder) / "hour.mp4"
-            loop_film(film, hour, max(1, round(3600 / args.seconds)))
+            hour = Path(folder) / f"hour{film.suffix}"
+            loop_film(film, hour, max(1, round(3600 / length_of(film))))
             print("one hour:")
             measure(hour, ["pyav"], 1, reference=False)
 

@@ -101,7 +101,7 @@ def fit(judged: Judged, truth: SegmentTable) -> dict[Pair, Array]:
         true[query, ref].append([q0, q1, r0, r1])
     features = np.concatenate([judged.features[pair] for pair in pairs])
     labels = np.concatenate(
-        [(closeness(_boxes(judged.found[p]), true[p]) > HIT).any(axis=1) for p in pairs]
+        [(closeness(_boxes(judged.found[p]), true.get(p, [])) > HIT).any(axis=1) for p in pairs]
     )
     owner = np.repeat(np.arange(len(pairs)), [len(judged.found[pair]) for pair in pairs])
     fold = np.random.default_rng(0).permutation(len(pairs)) % FOLDS

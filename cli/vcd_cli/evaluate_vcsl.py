@@ -8,6 +8,8 @@ from typing import Annotated, Any
 
 import typer
 
+from vcd_cli.console import Console
+
 EXAMPLES = """Examples:
 
 vcd eval vcsl --groundtruth gt.json --predictions pred.json --pairs pair_file_test.csv
@@ -24,7 +26,9 @@ def vcsl(
     query_sets: Annotated[
         Path | None, typer.Option(help="Pairs by query set, for the macro figures.", metavar="JSON")
     ] = None,
-    split: Annotated[str, typer.Option(help="Which split of the query sets.")] = "test",
+    split: Annotated[
+        str | None, typer.Option(help="Which split of the query sets (default: test).")
+    ] = None,
     ratio: Annotated[
         float,
         typer.Option(help="Positive to negative pairs assumed by FRR and FAR; published: 1."),
@@ -32,30 +36,35 @@ def vcsl(
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
 ) -> int:
     """Score boxes of copied segments by VCSL's precision, recall and F1."""
-    from vcd.errors import EvaluationError
     from vcd_eval import formats
     from vcd_eval.vcsl import macro, overall
 
+    if split is not None and query_sets is None:
+        raise typer.BadParameter("takes --query-sets", param_hint="--split")
     listed = formats.read_pair_list(pairs)
-    truth = formats.read_boxes(groundtruth, listed)
-    found = formats.read_boxes(predictions, listed)
+    truth = formats.read_boxes(groundtruth, listed)  # as published, of other pairs as well
+    unknown: list[str] = []
+    found = formats.read_boxes(predictions, listed, on_unknown=unknown.append)
     total = overall(truth, found, listed, ratio=ratio)
+    console = Console()
+    if total.missing:
+        console.warn(
+            f"{predictions}: lacks {total.missing} of the {total.pairs} pairs; they count as empty"
+        )
+    if unknown:
+        console.warn(
+            f"{predictions}: {len(unknown)} keys are none of the pairs and are not scored, "
+            f"such as {unknown[0]!r}"
+        )
     result: dict[str, Any] = {
         "overall": {"precision": total.precision, "recall": total.recall, "f1": total.f1},
         "frr": total.frr,
         "far": total.far,
+        "missing": total.missing,
     }
     if query_sets is not None:
-        by_key = {f"{query}-{ref}": (query, ref) for query, ref in listed}
-        sets = formats.read_query_sets(query_sets, split)
-        unknown = next((key for keys in sets.values() for key in keys if key not in by_key), None)
-        if unknown is not None:
-            raise EvaluationError(
-                f"the pair {unknown!r} is not among those that are scored",
-                file=query_sets,
-                remedy=f"list it in {pairs}, or leave it out of its query set",
-            )
-        mean = macro(truth, found, {q: [by_key[key] for key in keys] for q, keys in sets.items()})
+        sets = formats.read_query_sets(query_sets, listed, split or "test")
+        mean = macro(truth, found, sets)
         result["macro"] = {"precision": mean.precision, "recall": mean.recall, "f1": mean.f1}
     if as_json:
         typer.echo(json.dumps(result))

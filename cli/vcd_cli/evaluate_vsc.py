@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import json
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from vcd.errors import EvaluationError
+from vcd_cli.console import Console
 from vcd_cli.options import check_writable
 
 if TYPE_CHECKING:
     from vcd_eval.descriptors import DescriptorTable
+    from vcd_eval.formats import PairTable, SegmentTable
 
 MATCHING_EXAMPLES = (
     "Example: vcd eval vsc matching --groundtruth groundtruth.csv --predictions matches.csv"
@@ -38,6 +39,7 @@ vcd eval vsc validate queries.npz references.npz --metadata query_metadata.csv
 """
 
 _SOME_FAILED = 3
+_SIDES = ("Q", "R")
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -47,6 +49,14 @@ app = typer.Typer(
 )
 
 Truth = Annotated[Path, typer.Option(help="CSV of the true segments.", metavar="CSV")]
+Challenge = Annotated[
+    bool,
+    typer.Option(
+        "--challenge",
+        help="Hold the challenge's rules: ids Q... and R..., whole numbers read as Q000001 or "
+        "R000001, descriptors in ascending order.",
+    ),
+]
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
 
 
@@ -56,14 +66,16 @@ def matching(
     predictions: Annotated[
         Path, typer.Option(help="CSV of predicted segments with scores.", metavar="CSV")
     ],
+    challenge: Challenge = False,
     as_json: AsJson = False,
 ) -> int:
     """Score the matching track: segment micro-AP and pair micro-AP."""
     from vcd_eval import formats
     from vcd_eval.vsc import pair_ap, segment_ap
 
-    truth = formats.read_groundtruth(groundtruth)
-    predicted = formats.read_predictions(predictions)
+    truth = formats.read_groundtruth(groundtruth, vsc_ids=challenge)
+    predicted = formats.read_predictions(predictions, vsc_ids=challenge)
+    _warn_of_other_videos(truth, predicted, predictions)
     segment = segment_ap(truth, predicted)
     pair = pair_ap(truth, predicted)
     clamped = pair_ap(truth, predicted, reference_clamp=True)
@@ -80,7 +92,8 @@ def matching(
         )
     else:
         typer.echo(f"segment micro-AP  {segment.ap:.4f}")
-        typer.echo(f"pair micro-AP     {pair.ap:.4f}")
+        typer.echo(f"pair micro-AP     {pair.ap:.4f}  by the scores as they are")
+        typer.echo(f"                  {clamped.ap:.4f}  as published: negative scores count as 0")
     return 0
 
 
@@ -90,13 +103,17 @@ def pairs(
     candidates: Annotated[
         Path, typer.Option(help="CSV of candidate pairs with scores.", metavar="CSV")
     ],
+    challenge: Challenge = False,
     as_json: AsJson = False,
 ) -> int:
     """Score candidate pairs: micro-AP over pairs."""
     from vcd_eval import formats
     from vcd_eval.vsc import pair_ap
 
-    scored = pair_ap(formats.read_groundtruth(groundtruth), formats.read_candidates(candidates))
+    truth = formats.read_groundtruth(groundtruth, vsc_ids=challenge)
+    given = formats.read_candidates(candidates, vsc_ids=challenge)
+    _warn_of_other_videos(truth, given, candidates)
+    scored = pair_ap(truth, given)
     if as_json:
         typer.echo(json.dumps({"ap": scored.ap, "curve": scored.curve.tolist()}))
     else:
@@ -118,18 +135,16 @@ def descriptor(
         ),
     ] = None,
     beta: Annotated[
-        float, typer.Option(min=0, help="Share of the background's highest score to subtract.")
-    ] = 1.2,
+        float | None,
+        typer.Option(
+            min=0,
+            help="Share of the background's highest score to subtract (default: the baseline's).",
+        ),
+    ] = None,
     output: Annotated[
         Path | None, typer.Option(help="Write the candidate pairs, best first.", metavar="CSV")
     ] = None,
-    challenge: Annotated[
-        bool,
-        typer.Option(
-            "--challenge",
-            help="Hold the challenge's rules: ids Q... and R..., in ascending order.",
-        ),
-    ] = False,
+    challenge: Challenge = False,
     as_json: AsJson = False,
 ) -> int:
     """Score the descriptor track: search the candidate pairs, then their micro-AP.
@@ -139,17 +154,20 @@ def descriptor(
     """
     from vcd_eval import formats
     from vcd_eval.candidates import find_candidates
-    from vcd_eval.score_normalisation import normalise_scores
+    from vcd_eval.descriptors import read_descriptors
+    from vcd_eval.score_normalisation import BETA, normalise_scores
     from vcd_eval.vsc import check_same_videos, pair_ap
 
+    if beta is not None and score_normalisation is None:
+        raise typer.BadParameter("takes --score-normalisation", param_hint="--beta")
     check_writable(output)
     truth = formats.read_groundtruth(groundtruth, vsc_ids=challenge)
     q = _descriptors(queries, "Q" if challenge else "")
     r = _descriptors(references, "R" if challenge else "")
     check_same_videos(truth, query_ids=q.video_ids.tolist(), ref_ids=r.video_ids.tolist())
     if score_normalisation is not None:
-        background = _descriptors(score_normalisation, "")
-        q, r = normalise_scores(q, r, background, beta=beta)
+        background = read_descriptors(score_normalisation, prefix="R" if challenge else "")
+        q, r = normalise_scores(q, r, background, beta=BETA if beta is None else beta)
     candidates = find_candidates(q, r)
     if output is not None:
         formats.write_candidates(output, candidates)
@@ -210,8 +228,13 @@ def validate(
     remarks: list[str] = []
     for path, side in archives:
         problems += rules.check_descriptors(path, budget=budgets.get(side))
-        if side not in budgets:
-            remarks.append(f"{path}: rows are not counted, which takes --metadata")
+        if side in _SIDES and side not in budgets:
+            remarks.append(f"{path}: rows are not counted, which takes the --metadata of its side")
+        elif side and side not in _SIDES:
+            remarks.append(
+                f"{path}: rows are not counted, as ids such as {side}... do not tell queries from "
+                "references; give it as --queries or --references, with --metadata"
+            )
     for path in tables:
         found = rules.check_matches(path)
         problems += found
@@ -223,12 +246,24 @@ def validate(
         typer.echo(json.dumps(result))
     else:
         for remark in remarks:
-            sys.stderr.write(f"vcd: warning: {remark}\n")
+            Console().warn(remark)
         for problem in problems:
             typer.echo(str(problem))
         if not problems:
             typer.echo(f"valid: {checked} file{'s' * (checked > 1)}")
     return _SOME_FAILED if problems else 0
+
+
+def _warn_of_other_videos(
+    truth: SegmentTable, predictions: SegmentTable | PairTable, path: Path
+) -> None:
+    """Warn where truth and predictions share no id; it need not be wrong, so it is no failure."""
+    from vcd_eval.vsc import check_same_videos
+
+    try:
+        check_same_videos(truth, query_ids=predictions.query_ids, ref_ids=predictions.ref_ids)
+    except EvaluationError as error:
+        Console().warn(f"{path}: {error}")
 
 
 def _budgets(metadata: list[Path], subset: Path | None) -> dict[str, int]:
@@ -240,25 +275,27 @@ def _budgets(metadata: list[Path], subset: Path | None) -> dict[str, int]:
     for path in metadata:
         table = read_metadata(path)
         side = table.video_ids[0][0] if len(table) else ""
-        if side not in {"Q", "R"} or side in budgets:
+        if side not in _SIDES or side in budgets:
             raise typer.BadParameter(
                 f"{path} holds neither ids Q... nor ids R..., or is a second file of one side",
                 param_hint="--metadata",
             )
-        chosen = read_subset(subset) if subset is not None and side == "Q" else None
+        chosen = read_subset(subset, prefix=side) if subset is not None and side == "Q" else None
         budgets[side] = row_budget(table, chosen)
+    if subset is not None and "Q" not in budgets:
+        raise typer.BadParameter("takes the --metadata of the queries", param_hint="--subset")
     return budgets
 
 
 def _side(path: Path) -> str:
     """Return the first letter of a file's video ids; nothing where it cannot be told."""
-    from vcd_eval.descriptors import read_descriptor_arrays
+    from vcd_eval.descriptors import ids_as_text, read_descriptor_arrays
 
     try:
-        ids = read_descriptor_arrays(path, ["video_ids"])["video_ids"]
+        ids = ids_as_text(read_descriptor_arrays(path, ["video_ids"])["video_ids"])
     except EvaluationError:
         return ""
-    return str(ids.flat[0])[:1] if ids.size else ""
+    return str(ids[0])[:1] if len(ids) else ""
 
 
 def _descriptors(path: Path, prefix: str) -> DescriptorTable:
@@ -269,9 +306,9 @@ def _descriptors(path: Path, prefix: str) -> DescriptorTable:
     if prefix:
         table.check_order(file=path)
     elif (row := table.first_scattered()) is not None:
-        sys.stderr.write(
-            f"vcd: warning: {path}: rows of video {table.video_ids[row]} do not lie together; "
-            "rows are taken by video and time\n"
+        Console().warn(
+            f"{path}: rows of video {table.video_ids[row]} do not lie together; "
+            "rows are taken by video and time"
         )
         table = table.grouped()
     return table

@@ -10,7 +10,7 @@ arrays are ignored. The scorer takes vectors as they are: nothing is scaled to u
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -20,7 +20,14 @@ import numpy.typing as npt
 from vcd.errors import EvaluationError
 from vcd_eval.archives import open_archive, write_archive
 
-__all__ = ["DescriptorTable", "read_descriptor_arrays", "read_descriptors", "write_descriptors"]
+__all__ = [
+    "DescriptorTable",
+    "descriptor_table",
+    "ids_as_text",
+    "read_descriptor_arrays",
+    "read_descriptors",
+    "write_descriptors",
+]
 
 StrPath = str | os.PathLike[str]
 Strings = npt.NDArray[np.str_]
@@ -131,17 +138,23 @@ def read_descriptors(path: StrPath, *, prefix: str = "") -> DescriptorTable:
         finite, or an id breaks the rule.
     """
     arrays = read_descriptor_arrays(path)
-    ids, features = arrays["video_ids"], arrays["features"]
-    if features.dtype.kind not in "fiu" or arrays["timestamps"].dtype.kind not in "fiu":
-        raise EvaluationError(
-            f"features are {features.dtype}, timestamps {arrays['timestamps'].dtype}: not numbers",
-            file=path,
-            remedy="store them as float32",
-        )
     try:
-        return DescriptorTable(_ids_as_text(ids, prefix), arrays["timestamps"], arrays["features"])
+        return descriptor_table(arrays, prefix=prefix)
     except EvaluationError as error:
         raise EvaluationError(error.problem, file=path, remedy=error.remedy) from error
+
+
+def descriptor_table(
+    arrays: Mapping[str, npt.NDArray[Any]], *, prefix: str = ""
+) -> DescriptorTable:
+    """Return the table that stored arrays make; parameters and errors as in `read_descriptors`."""
+    times, features = arrays["timestamps"], arrays["features"]
+    if features.dtype.kind not in "fiu" or times.dtype.kind not in "fiu":
+        raise EvaluationError(
+            f"features are {features.dtype}, timestamps {times.dtype}: not numbers",
+            remedy="store them as float32",
+        )
+    return DescriptorTable(ids_as_text(arrays["video_ids"], prefix=prefix), times, features)
 
 
 def read_descriptor_arrays(
@@ -167,17 +180,27 @@ def write_descriptors(path: StrPath, table: DescriptorTable) -> None:
     OutputError
         The file cannot be written.
     """
+    times = table.timestamps
+    with np.errstate(over="ignore"):
+        short = times.astype(np.float32)  # as the challenge's own files have them
     write_archive(
         path,
         {
             "video_ids": table.video_ids,
-            "timestamps": table.timestamps.astype(np.float32),
+            "timestamps": short if np.array_equal(short, times) else times,
             "features": table.features,
         },
     )
 
 
-def _ids_as_text(ids: npt.NDArray[Any], prefix: str) -> Strings:
+def ids_as_text(ids: npt.NDArray[Any], *, prefix: str = "") -> Strings:
+    """Return video ids as `read_descriptors` names them.
+
+    Raises
+    ------
+    EvaluationError
+        They are no ids, or break the rule of the prefix.
+    """
     if ids.ndim != 1 or ids.dtype.kind not in "USiu":
         raise EvaluationError(
             f"video_ids are {ids.dtype} of shape {ids.shape}, not text or whole numbers",
@@ -208,7 +231,7 @@ def _check_lengths(
         raise EvaluationError(
             f"video_ids must be (n,) and features (n, d), got {ids.shape} and {features.shape}"
         )
-    if times.shape not in {(len(times),), (len(times), 2)}:
+    if times.ndim != 1 and times.shape[1:] != (2,):
         raise EvaluationError(f"timestamps must be (n,) or (n, 2), got {times.shape}")
     if not len(ids) == len(times) == len(features):
         raise EvaluationError(

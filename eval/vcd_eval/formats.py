@@ -19,6 +19,7 @@ import io
 import json
 import os
 import re
+import zlib
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -27,12 +28,14 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from vcd.encoding import write_whole
 from vcd.errors import EvaluationError
 
 __all__ = [
     "Boxes",
     "Labels",
     "Metadata",
+    "Pair",
     "PairTable",
     "SegmentTable",
     "read_boxes",
@@ -45,6 +48,7 @@ __all__ = [
     "read_query_sets",
     "read_subset",
     "read_text",
+    "scores_of",
     "write_candidates",
     "write_labels",
     "write_metadata",
@@ -54,14 +58,15 @@ __all__ = [
 
 StrPath = str | os.PathLike[str]
 Array = npt.NDArray[np.float64]
-Boxes = Mapping[tuple[str, str], Array]
+Pair = tuple[str, str]
+Boxes = Mapping[Pair, Array]
 """Boxes ``[query_start, ref_start, query_end, ref_end]``, shape (n, 4), by (query, reference)."""
 
 _IDS = ("query_id", "ref_id")
 _TIMES = ("query_start", "query_end", "ref_start", "ref_end")
 _SEGMENT_COLUMNS = (*_IDS, *_TIMES)
 _METADATA_COLUMNS = ("video_id", "duration_sec", "frames_per_sec", "width", "height")
-_LABEL_COLUMNS = (*_SEGMENT_COLUMNS, "visual", "audio", "edits", "speed", "length")
+_LABEL_COLUMNS = (*_SEGMENT_COLUMNS, "visual", "audio", "edits", "speed")
 _NEEDS_QUOTES = re.compile(r'[,"\r\n]')
 _WHOLE_NUMBER = re.compile(r"[+-]?[0-9]+")
 
@@ -120,7 +125,9 @@ class SegmentTable:
 
     def take(self, rows: npt.ArrayLike) -> SegmentTable:
         """Return the given rows (indices or a mask)."""
-        index = np.arange(len(self))[np.asarray(rows)]
+        chosen = np.asarray(rows)
+        # An empty list becomes an array of floats, which are no indices.
+        index = np.arange(len(self))[chosen if chosen.size else chosen.astype(np.intp)]
         return SegmentTable(
             query_ids=[self.query_ids[i] for i in index],
             ref_ids=[self.ref_ids[i] for i in index],
@@ -153,12 +160,33 @@ class PairTable:
         return len(self.query_ids)
 
 
+def scores_of(predictions: SegmentTable | PairTable) -> Array:
+    """Return the scores of predictions, shape (n,).
+
+    Raises
+    ------
+    EvaluationError
+        They have none.
+    """
+    if predictions.scores is None:
+        raise EvaluationError(
+            "the predictions have no scores",
+            remedy="give each prediction a score; without one there is no ranking",
+        )
+    return predictions.scores
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Labels:
     """What is known of each row of a made ground truth; all sequences have one entry a row.
 
     `visual` and `audio` (bool) say which half was copied, `edits` names what was done to it,
     `speed` is reference seconds per query second (negative: backwards).
+
+    Raises
+    ------
+    EvaluationError
+        Lengths differ, or a speed is 0 or not finite.
     """
 
     segments: SegmentTable
@@ -173,6 +201,7 @@ class Labels:
             _check_shape(name, getattr(self, name), (n,))
         if len(self.edits) != n:
             raise EvaluationError(f"edits must have {n} entries, got {len(self.edits)}")
+        _check_speed(self.speed, _row_place)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -242,14 +271,16 @@ def read_candidates(path: StrPath, *, vsc_ids: bool = False) -> PairTable:
 
 
 def read_labels(path: StrPath) -> Labels:
-    """Read a ground truth with the columns ``visual,audio,edits,speed,length``."""
+    """Read a ground truth with the columns ``visual,audio,edits,speed``."""
     table = _Csv.read(path, _LABEL_COLUMNS)
+    speed = table.numbers("speed")
+    _check_speed(speed, table.place, file=path)
     return Labels(
         segments=_segments_of(table, scored=False, vsc_ids=False),
-        visual=table.numbers("visual") != 0,
-        audio=table.numbers("audio") != 0,
+        visual=table.flags("visual"),
+        audio=table.flags("audio"),
         edits=[tuple(filter(None, cell.split("|"))) for cell in table.columns["edits"]],
-        speed=table.numbers("speed"),
+        speed=speed,
     )
 
 
@@ -308,7 +339,7 @@ def write_subset(path: StrPath, video_ids: Iterable[str]) -> None:
 
 
 def write_labels(path: StrPath, labels: Labels) -> None:
-    """Write what `read_labels` reads; times with three decimals."""
+    """Write what `read_labels` reads, and ``length`` in the query; times with three decimals."""
     segments = labels.segments
     rows = []
     for i in range(len(segments)):
@@ -325,10 +356,15 @@ def write_labels(path: StrPath, labels: Labels) -> None:
                 f"{times[1] - times[0]:.3f}",
             ]
         )
-    _write_csv(path, _LABEL_COLUMNS, rows)
+    _write_csv(path, (*_LABEL_COLUMNS, "length"), rows)
 
 
-def read_boxes(path: StrPath, pairs: Iterable[tuple[str, str]] | None = None) -> Boxes:
+def read_boxes(
+    path: StrPath,
+    pairs: Iterable[Pair] | None = None,
+    *,
+    on_unknown: Callable[[str], object] | None = None,
+) -> Boxes:
     """Read the VCSL format ``{"<query>-<ref>": [[q_start, r_start, q_end, r_end], ...]}``.
 
     Parameters
@@ -337,11 +373,14 @@ def read_boxes(path: StrPath, pairs: Iterable[tuple[str, str]] | None = None) ->
     pairs : iterable of (str, str), optional
         The pairs that may occur. Needed where ids contain ``-``; keys of other pairs are then left
         out. Without it a key is split at its only ``-``.
+    on_unknown : callable, optional
+        Told every key that is left out.
 
     Raises
     ------
     EvaluationError
-        Not such a file, a box that is not four finite numbers, or one that ends before it starts.
+        Not such a file, a box that is not four finite numbers, one that ends before it starts, or
+        two of the pairs have the same key.
     """
     content = _read_json(path)
     if not isinstance(content, dict):
@@ -350,30 +389,78 @@ def read_boxes(path: StrPath, pairs: Iterable[tuple[str, str]] | None = None) ->
             file=path,
             remedy='write {"<query>-<reference>": [[q_start, r_start, q_end, r_end], ...]}',
         )
-    known = None if pairs is None else {f"{q}-{r}": (q, r) for q, r in pairs}
-    boxes: dict[tuple[str, str], Array] = {}
+    known = None if pairs is None else _pairs_by_key(pairs, path)
+    boxes: dict[Pair, Array] = {}
     for key, value in content.items():
         pair = _split_key(key, path) if known is None else known.get(key)
         if pair is not None:
             boxes[pair] = _box_array(value, key, path)
+        elif on_unknown is not None:
+            on_unknown(key)
     return boxes
 
 
-def read_pair_list(path: StrPath) -> list[tuple[str, str]]:
-    """Read a list of pairs: ``query_id`` and ``reference_id`` (VCSL) or ``ref_id`` (VSC)."""
+def read_pair_list(path: StrPath) -> list[Pair]:
+    """Read a list of pairs, each once.
+
+    The columns are ``query_id`` and ``reference_id`` (VCSL) or ``ref_id`` (VSC).
+    """
     text = read_text(path)  # once: it may be a pipe
     header = text.partition("\n")[0].split(",")
     name = "ref_id" if "ref_id" in [cell.strip() for cell in header] else "reference_id"
     table = _Csv.parse(text, ("query_id", name), path)
-    return list(zip(table.ids("query_id"), table.ids(name), strict=True))
+    query_ids, ref_ids = table.ids("query_id"), table.ids(name)
+    _check_unique(query_ids, ref_ids, table.place, file=path, remedy="list each pair once")
+    return list(zip(query_ids, ref_ids, strict=True))
 
 
-def read_query_sets(path: StrPath, split: str = "test") -> dict[str, list[str]]:
-    """Read VCSL query sets ``{"<split>": {query: ["<query>-<ref>", ...]}}`` of one split."""
+def read_query_sets(
+    path: StrPath, pairs: Iterable[Pair], split: str = "test"
+) -> dict[str, list[Pair]]:
+    """Read VCSL query sets ``{"<split>": {query: ["<query>-<ref>", ...]}}`` of one split.
+
+    Parameters
+    ----------
+    path : path-like
+    pairs : iterable of (str, str)
+        The pairs that may occur.
+    split : str
+
+    Raises
+    ------
+    EvaluationError
+        Not such a file, it lacks the split, a pair is not among those that may occur, or two of
+        these have the same key.
+    """
     content = _read_json(path)
-    if not isinstance(content, dict) or not isinstance(content.get(split), dict):
-        raise EvaluationError(f"the file has no query sets named {split!r}", file=path)
-    return {str(query): [str(key) for key in keys] for query, keys in content[split].items()}
+    splits = content if isinstance(content, dict) else {}
+    sets = splits.get(split)
+    if not isinstance(sets, dict):
+        raise EvaluationError(
+            f"the file has no query sets named {split!r}",
+            file=path,
+            remedy=f"its splits are {', '.join(splits)}"
+            if splits
+            else 'write {"<split>": {"<query>": ["<query>-<reference>", ...]}}',
+        )
+    known = _pairs_by_key(pairs, path)
+    named: dict[str, list[Pair]] = {}
+    for query, keys in sets.items():
+        if not isinstance(keys, list):
+            raise EvaluationError(
+                f"the query set {query!r} is no list",
+                file=path,
+                remedy='a query set is ["<query>-<reference>", ...]',
+            )
+        unknown = [key for key in keys if not isinstance(key, str) or key not in known]
+        if unknown:
+            raise EvaluationError(
+                f"query set {query!r}: the pair {unknown[0]!r} is not among those that are scored",
+                file=path,
+                remedy="add it to the list of pairs, or leave it out of the set",
+            )
+        named[query] = [known[key] for key in keys]
+    return named
 
 
 @dataclass(frozen=True, slots=True)
@@ -411,7 +498,10 @@ class _Csv:
                     cells.append(row[position[name]])
         except csv.Error as error:
             raise EvaluationError(
-                f"line {reader.line_num} is not CSV: {error}", file=path
+                f"line {reader.line_num} is not CSV: {error}",
+                file=path,
+                remedy="put cells that hold a comma or a line break in quotes, and double quotes "
+                "within them",
             ) from error
         return cls(path, columns, lines)
 
@@ -432,6 +522,18 @@ class _Csv:
                     remedy="write a finite number, or leave the row out",
                 ) from None
         return values
+
+    def flags(self, name: str) -> npt.NDArray[np.bool_]:
+        values = self.numbers(name)
+        bad = np.flatnonzero((values != 0) & (values != 1))
+        if len(bad):
+            row = int(bad[0])
+            raise EvaluationError(
+                f"{self.place(row)}: {name} is {self.columns[name][row]!r}, neither 0 nor 1",
+                file=self.path,
+                remedy="write 1 where that half was copied, else 0",
+            )
+        return values.astype(np.bool_)
 
     def ids(self, name: str) -> list[str]:
         cells = self.columns[name]
@@ -539,16 +641,30 @@ def _check_not_reversed(
         )
 
 
+def _check_speed(speed: Array, place: Place, file: StrPath | None = None) -> None:
+    bad = np.flatnonzero(~np.isfinite(speed) | (speed == 0))
+    if len(bad):
+        raise EvaluationError(
+            f"{place(int(bad[0]))}: speed is {speed[bad[0]]}, no speed of a copy",
+            file=file,
+            remedy="write reference seconds per query second, negative where a copy runs backwards",
+        )
+
+
 def _check_unique(
-    query_ids: Sequence[str], ref_ids: Sequence[str], place: Place, file: StrPath | None = None
+    query_ids: Sequence[str],
+    ref_ids: Sequence[str],
+    place: Place,
+    file: StrPath | None = None,
+    remedy: str = "give each pair one score, its best",
 ) -> None:
-    seen: set[tuple[str, str]] = set()
+    seen: set[Pair] = set()
     for row, pair in enumerate(zip(query_ids, ref_ids, strict=True)):
         if pair in seen:
             raise EvaluationError(
                 f"{place(row)}: the pair {pair[0]}, {pair[1]} occurs a second time",
                 file=file,
-                remedy="give each pair one score, its best",
+                remedy=remedy,
             )
         seen.add(pair)
 
@@ -572,7 +688,11 @@ def _check_metadata(
     _check_rows(columns, place, file)
     if columns and (columns["duration_sec"] < 0).any():
         row = int(np.argmax(columns["duration_sec"] < 0))
-        raise EvaluationError(f"{place(row)}: duration_sec is negative", file=file)
+        raise EvaluationError(
+            f"{place(row)}: duration_sec is negative",
+            file=file,
+            remedy="write the length of the video in seconds",
+        )
 
 
 def _set_ids_and_scores(table: SegmentTable | PairTable, n: int) -> None:
@@ -597,7 +717,22 @@ def _row_place(row: int) -> str:
     return f"row {row + 1}"
 
 
-def _split_key(key: str, path: StrPath) -> tuple[str, str]:
+def _pairs_by_key(pairs: Iterable[Pair], path: StrPath) -> dict[str, Pair]:
+    by_key: dict[str, Pair] = {}
+    for pair in pairs:
+        key = "-".join(pair)
+        other = by_key.setdefault(key, pair)
+        if other != pair:
+            raise EvaluationError(
+                f"the key {key!r} would stand for two pairs: {', '.join(other)} and "
+                f"{', '.join(pair)}",
+                file=path,
+                remedy="rename a video, so that each pair has a key of its own",
+            )
+    return by_key
+
+
+def _split_key(key: str, path: StrPath) -> Pair:
     query, dash, ref = key.partition("-")
     if not (query and dash and ref) or "-" in ref:
         raise EvaluationError(
@@ -612,6 +747,8 @@ def _box_array(value: object, key: str, path: StrPath) -> Array:
     problem = None
     try:
         boxes = np.asarray(value, dtype=np.float64).reshape(-1, 4)
+    except OverflowError:
+        problem = "a number is not finite"
     except (TypeError, ValueError):
         problem = "a box is not four numbers"
     else:
@@ -635,8 +772,10 @@ def _box_array(value: object, key: str, path: StrPath) -> Array:
 def _read_json(path: StrPath) -> Any:
     try:
         return json.loads(read_text(path))
-    except ValueError as error:
-        raise EvaluationError(f"not a JSON file: {error}", file=path) from error
+    except (ValueError, RecursionError) as error:
+        raise EvaluationError(
+            f"not a JSON file: {error}", file=path, remedy="write it with a JSON library"
+        ) from error
 
 
 def read_text(path: StrPath) -> str:
@@ -645,7 +784,7 @@ def read_text(path: StrPath) -> str:
     Raises
     ------
     EvaluationError
-        It cannot be read, or is not UTF-8.
+        It cannot be read or unpacked, or is not UTF-8.
     """
     try:
         data = Path(path).read_bytes()
@@ -656,16 +795,21 @@ def read_text(path: StrPath) -> str:
         raise EvaluationError(
             f"byte {error.start} is not UTF-8", file=path, remedy="save the file as UTF-8"
         ) from error
-    except (OSError, EOFError) as error:
-        reason = getattr(error, "strerror", None) or str(error)
+    except (gzip.BadGzipFile, EOFError, zlib.error) as error:
         raise EvaluationError(
-            f"cannot be read: {reason}", file=path, remedy="check the name and the access rights"
+            f"cannot be unpacked: {error}", file=path, remedy="fetch or pack the file anew"
+        ) from error
+    except OSError as error:
+        raise EvaluationError(
+            f"cannot be read: {error.strerror or error}",
+            file=path,
+            remedy="check the name and the access rights",
         ) from error
 
 
 def _write_csv(path: StrPath, header: Sequence[str], rows: Iterable[Iterable[object]]) -> None:
     lines = [",".join(map(_quoted, row)) + "\n" for row in (header, *rows)]
-    Path(path).write_text("".join(lines), encoding="utf-8", newline="")
+    write_whole(path, "".join(lines).encode())
 
 
 def _quoted(value: object) -> str:

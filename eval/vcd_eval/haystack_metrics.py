@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from vcd_eval.bootstrap import interval
-from vcd_eval.formats import SegmentTable
+from vcd_eval.formats import SegmentTable, scores_of
 from vcd_eval.haystack import RUNS, Haystack, HaystackRun
 from vcd_eval.measures import (
     boundary_errors,
@@ -58,7 +58,7 @@ def haystack_metrics(
             interval(truth, predictions, known, segment_uap, draws=draws)
         )
     truth, predictions = haystack.truth("any"), run.predictions["any"]
-    chosen = predictions.take(_scores(predictions) >= threshold)
+    chosen = predictions.take(scores_of(predictions) >= threshold)
     errors = boundary_errors(truth, chosen)
     precision = recall = math.nan
     if math.isfinite(segment["any"]):
@@ -83,7 +83,7 @@ def haystack_metrics(
                     1000 * false_alarm_pairs(truth, chosen) / unrelated if unrelated else math.nan
                 ),
             },
-            "calibration_error": calibration_error(_scores(predictions), right),
+            "calibration_error": calibration_error(scores_of(predictions), right),
             "per_edit": _per_edit(haystack, run, threshold),
             "ci95": spread,
             "cost": run.cost,
@@ -95,7 +95,7 @@ def haystack_metrics(
 def _per_edit(haystack: Haystack, run: HaystackRun, threshold: float) -> dict[str, Any]:
     """Score the rows of each edit, against their own predictions and those without any row."""
     labels, predictions = haystack.labels, run.predictions["any"]
-    found = find_hits(labels.segments, predictions.take(_scores(predictions) >= threshold)).found
+    found = find_hits(labels.segments, predictions.take(scores_of(predictions) >= threshold)).found
     result = {}
     for edit in sorted({edit for edits in labels.edits for edit in edits}):
         has = has_edit(labels, edit)
@@ -110,10 +110,6 @@ def _per_edit(haystack: Haystack, run: HaystackRun, threshold: float) -> dict[st
 
 def _pairs(table: SegmentTable) -> set[tuple[str, str]]:
     return set(zip(table.query_ids, table.ref_ids, strict=True))
-
-
-def _scores(table: SegmentTable) -> Any:
-    return np.zeros(0) if table.scores is None else table.scores
 
 
 def defined(value: Any) -> Any:

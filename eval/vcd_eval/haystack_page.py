@@ -13,7 +13,7 @@ from vcd.errors import VcdError
 from vcd.report.figures import data_uri
 from vcd.report.wording import clock
 from vcd.sources import Source
-from vcd_eval.formats import SegmentTable
+from vcd_eval.formats import SegmentTable, scores_of
 from vcd_eval.haystack import RUNS, Haystack, HaystackRun
 from vcd_eval.haystack_plots import RUN_NAMES, calibration_plot, curves_plot, edits_plot
 from vcd_eval.measures import find_hits, reliability
@@ -127,7 +127,7 @@ def _plots(haystack: Haystack, run: HaystackRun, metrics: Mapping[str, Any]) -> 
         ),
         (
             "Calibration of fused segments; numbers count them",
-            calibration_plot(reliability(_scores(given), right)),
+            calibration_plot(reliability(scores_of(given), right)),
         ),
     ]
     if metrics["per_edit"]:
@@ -144,7 +144,7 @@ def _plots(haystack: Haystack, run: HaystackRun, metrics: Mapping[str, Any]) -> 
 
 def _misses(haystack: Haystack, run: HaystackRun, threshold: float) -> str:
     truth, given = haystack.truth("any"), run.predictions["any"]
-    found = find_hits(truth, given.take(_scores(given) >= threshold)).found
+    found = find_hits(truth, given.take(scores_of(given) >= threshold)).found
     missed = np.flatnonzero(~found)
     lengths = truth.query_times[missed, 1] - truth.query_times[missed, 0]
     order = missed[np.argsort(-lengths, kind="stable")]
@@ -164,11 +164,11 @@ def _misses(haystack: Haystack, run: HaystackRun, threshold: float) -> str:
 
 def _false_alarms(haystack: Haystack, run: HaystackRun, threshold: float) -> str:
     truth, given = haystack.truth("any"), run.predictions["any"]
-    given = given.take(_scores(given) >= threshold)
+    given = given.take(scores_of(given) >= threshold)
     true_pairs = set(zip(truth.query_ids, truth.ref_ids, strict=True))
     pairs = zip(given.query_ids, given.ref_ids, strict=True)
     wrong = np.flatnonzero([pair not in true_pairs for pair in pairs])
-    scores = _scores(given)
+    scores = scores_of(given)
     order = wrong[np.argsort(-scores[wrong], kind="stable")]
     if not len(order):
         return "<p>None.</p>"
@@ -229,7 +229,3 @@ def _number(value: float | None, digits: int = 3) -> str:
 
 def _real(value: float | None) -> float:
     return float("nan") if value is None else value
-
-
-def _scores(table: SegmentTable) -> Any:
-    return np.zeros(0) if table.scores is None else table.scores

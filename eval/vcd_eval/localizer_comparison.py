@@ -22,7 +22,7 @@ from vcd.errors import EvaluationError
 from vcd.localization import LineLocalizer, Localizer
 from vcd.records import Segment, SimilarityMatrix
 from vcd.similarity import normalise
-from vcd_eval.formats import SegmentTable
+from vcd_eval.formats import Pair, SegmentTable, scores_of
 from vcd_eval.localizers import DynamicProgramming, HoughVoting, TemporalNetwork, TimeWarping
 from vcd_eval.matrices import MatrixPair
 from vcd_eval.measures import boundary_errors, closeness
@@ -33,7 +33,6 @@ from vcd_eval.vsc import segment_ap
 __all__ = ["Contender", "LocalizerScore", "compare", "default_contenders"]
 
 Array = npt.NDArray[np.float64]
-Pair = tuple[str, str]
 
 _FAR = 0.01
 
@@ -202,7 +201,7 @@ def _score(
     threshold: float,
 ) -> LocalizerScore:
     found = _table(answers.segments)
-    kept = found.take(_scores(found) >= threshold)
+    kept = found.take(scores_of(found) >= threshold)
     asserted = _boxes(kept)
     segments = overall(true, asserted, pairs)
     negatives = [pair for pair in pairs if pair not in true]
@@ -242,12 +241,12 @@ def _hit_rate(
     if not negatives or not true:
         return None
     highest = dict.fromkeys(negatives, -1.0)
-    for pair, score in zip(_pairs(found), _scores(found).tolist(), strict=True):
+    for pair, score in zip(_pairs(found), scores_of(found).tolist(), strict=True):
         if pair in highest:
             highest[pair] = max(highest[pair], score)
     alarms = sorted(highest.values())
     level = alarms[len(alarms) - 1 - int(_FAR * len(alarms))]
-    above = _boxes(found.take(_scores(found) > level))
+    above = _boxes(found.take(scores_of(found) > level))
     hits = [
         (closeness(_by_axis(above[pair]), _by_axis(boxes)) > 0).any(axis=0)
         if pair in above
@@ -255,10 +254,6 @@ def _hit_rate(
         for pair, boxes in true.items()
     ]
     return float(np.concatenate(hits).mean())
-
-
-def _scores(table: SegmentTable) -> Array:
-    return np.zeros(0) if table.scores is None else table.scores
 
 
 def _pairs(table: SegmentTable) -> list[Pair]:

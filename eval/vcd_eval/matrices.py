@@ -5,7 +5,7 @@ Conventions
 A `.npz` without pickled objects. Of the pair ``<query_id>_<ref_id>`` it holds
 
 * ``..._sim`` (n, m): cosines as floating-point numbers, or as uint8 u for ``-0.5 + u * 1.5 / 255``;
-  or else ``..._qd`` (n, d) and ``..._rd`` (m, d), descriptors of any length;
+  where there is none, ``..._qd`` (n, d) and ``..._rd`` (m, d), descriptors of any length;
 * ``..._fps`` (2,): frames a second of query and reference; frame i stands for
   ``[i / fps, (i + 1) / fps)``;
 * optionally ``..._qb`` (n, 4) and ``..._rb`` (m, 4): mean, standard deviation, mean of the 10
@@ -56,9 +56,9 @@ def list_pairs(path: StrPath) -> list[Pair]:
     """
     with open_archive(path) as archive:
         names = archive.names
-    keys = sorted(n.rpartition("_")[0] for n in names if n.endswith(("_sim", "_qd")))
+    keys = {n.rpartition("_")[0] for n in names if n.endswith(("_sim", "_qd"))}
     pairs = []
-    for key in keys:
+    for key in sorted(keys):
         query, _, ref = key.partition("_")
         if not query or not ref or "_" in ref:
             raise EvaluationError(

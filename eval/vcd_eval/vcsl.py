@@ -21,20 +21,20 @@ References
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from math import fsum, inf
+from math import fsum, inf, isfinite
 
 import numpy as np
 import numpy.typing as npt
 
 from vcd.errors import EvaluationError
-from vcd_eval.formats import Boxes
+from vcd_eval.formats import Boxes, Pair
 
 __all__ = ["MacroResult", "OverallResult", "f1_score", "macro", "overall", "precision_recall"]
 
 Array = npt.NDArray[np.float64]
-Pair = tuple[str, str]
 Box = Sequence[float]
 
 _EPSILON = 1e-6  # the reference adds it to denominators, in seconds
@@ -128,7 +128,7 @@ def overall(
     Raises
     ------
     EvaluationError
-        There are no pairs, a pair occurs twice, or the ratio is not positive.
+        There are no pairs, a pair occurs twice, or the ratio is not positive and finite.
     """
     _check_pairs(pairs, ratio)
     precisions: list[float] = []
@@ -150,8 +150,8 @@ def overall(
         precision=mean_precision,
         recall=mean_recall,
         f1=f1_score(mean_precision or 0.0, mean_recall),
-        frr=(1 + ratio) / ratio * rejected / len(pairs),
-        far=(1 + ratio) * alarms / len(pairs),
+        frr=(1 + ratio) / ratio * (rejected / len(pairs)),
+        far=(1 + ratio) * (alarms / len(pairs)),
         pairs=len(pairs),
         positives=len(recalls),
         missing=sum(pair not in predictions for pair in pairs),
@@ -243,7 +243,11 @@ def _as_boxes(name: str, boxes: npt.ArrayLike) -> Array:
 def _check_pairs(pairs: Sequence[Pair], ratio: float) -> None:
     if not pairs:
         raise EvaluationError("there are no pairs to score", remedy="give the list of pairs")
-    if len(set(pairs)) != len(pairs):
-        raise EvaluationError("a pair is listed twice", remedy="list each pair once")
-    if not ratio > 0:
-        raise EvaluationError(f"the ratio must be positive, got {ratio}")
+    twice = [", ".join(pair) for pair, count in Counter(pairs).items() if count > 1]
+    if twice:
+        raise EvaluationError(f"the pair {twice[0]} is listed twice", remedy="list it once")
+    if not (ratio > 0 and isfinite(ratio + 1 / ratio)):
+        raise EvaluationError(
+            f"the ratio must be a positive, finite number, got {ratio}",
+            remedy="the published tables use 1",
+        )

@@ -21,21 +21,21 @@ References
 
 from __future__ import annotations
 
-from bisect import bisect_left, bisect_right
+from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
-from math import nan, sqrt
+from dataclasses import dataclass
+from itertools import count
+from math import inf, nan
 
 import numpy as np
 import numpy.typing as npt
 
 from vcd.errors import EvaluationError
-from vcd_eval.formats import PairTable, SegmentTable
+from vcd_eval.formats import PairTable, SegmentTable, scores_of
 from vcd_eval.ranking import average_precision, count_by_score
 
 __all__ = [
-    "PairAPResult",
-    "SegmentAPResult",
+    "AveragePrecision",
     "check_same_videos",
     "operating_point",
     "pair_ap",
@@ -43,30 +43,20 @@ __all__ = [
 ]
 
 Array = npt.NDArray[np.float64]
-Interval = tuple[float, float]
-Box = tuple[Interval, Interval]
-Pair = tuple[str, str]
+Integers = npt.NDArray[np.int64]
 
-_QUERY, _REF = 0, 1
+_MEETINGS_AT_ONCE = 1 << 18  # of a prediction with a true segment of its pair; a few MB
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class SegmentAPResult:
+class AveragePrecision:
     """Average precision, and the curve: rows of score, precision, recall where recall grew."""
 
     ap: float
     curve: Array
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class PairAPResult:
-    """Average precision, and the curve: rows of score, precision, recall where recall grew."""
-
-    ap: float
-    curve: Array
-
-
-def segment_ap(groundtruth: SegmentTable, predictions: SegmentTable) -> SegmentAPResult:
+def segment_ap(groundtruth: SegmentTable, predictions: SegmentTable) -> AveragePrecision:
     r"""Return the segment-level micro-AP of the VSC matching track.
 
     After each group of equal scores, with all predictions seen so far,
@@ -89,7 +79,7 @@ def segment_ap(groundtruth: SegmentTable, predictions: SegmentTable) -> SegmentA
 
     Returns
     -------
-    SegmentAPResult
+    AveragePrecision
 
     Raises
     ------
@@ -109,14 +99,9 @@ def segment_ap(groundtruth: SegmentTable, predictions: SegmentTable) -> SegmentA
     >>> segment_ap(truth, half).ap
     0.25
     """
-    ap = recall = 0.0
-    curve: list[tuple[float, float, float]] = []
-    for score, precision, reached in _steps(groundtruth, predictions):
-        if reached > recall:
-            ap += precision * (reached - recall)
-            recall = reached
-            curve.append((score, precision, recall))
-    return SegmentAPResult(ap, np.array(curve, dtype=np.float64).reshape(-1, 3))
+    curve = _steps(groundtruth, predictions)
+    gained = np.diff(curve[:, 2], prepend=0)
+    return AveragePrecision(float(curve[:, 1] @ gained), curve[gained > 0])
 
 
 def operating_point(
@@ -126,11 +111,9 @@ def operating_point(
 
     Precision is NaN where no prediction with a length is left. Errors as in `segment_ap`.
     """
-    chosen = predictions.take(_scores(predictions) >= threshold)
-    precision, recall = nan, 0.0
-    for _, precision, recall in _steps(groundtruth, chosen):  # noqa: B007 - the last step counts
-        pass
-    return precision, recall
+    chosen = predictions.take(scores_of(predictions) >= threshold)
+    steps = _steps(groundtruth, chosen)
+    return (float(steps[-1, 1]), float(steps[-1, 2])) if len(steps) else (nan, 0.0)
 
 
 def pair_ap(
@@ -138,7 +121,7 @@ def pair_ap(
     predictions: SegmentTable | PairTable,
     *,
     reference_clamp: bool = False,
-) -> PairAPResult:
+) -> AveragePrecision:
     r"""Return the micro-AP over pairs of the VSC descriptor track.
 
     :math:`AP = \sum_g P_g \, h_g / N` over groups g of equal score, where P is the precision after
@@ -156,7 +139,7 @@ def pair_ap(
 
     Returns
     -------
-    PairAPResult
+    AveragePrecision
 
     Raises
     ------
@@ -169,36 +152,36 @@ def pair_ap(
     >>> pair_ap(truth, PairTable(["Q1", "Q2"], ["R1", "R1"], [0.4, 0.9])).ap
     0.5
     """
-    true_pairs = set(zip(groundtruth.query_ids, groundtruth.ref_ids, strict=True))
-    if not true_pairs:
+    if not len(groundtruth):
         raise EvaluationError(
             "there is no ground truth, so the metric is undefined",
             remedy="give at least one true pair",
         )
-    best = _best_scores(predictions)
-    scores = np.array(list(best.values()), dtype=np.float64)
-    if reference_clamp:
-        scores = np.maximum(scores, 0)
-    hits = np.array([pair in true_pairs for pair in best], dtype=np.bool_)
-    thresholds, retrieved, found = count_by_score(scores, hits)
-    rows = np.stack([thresholds, found / retrieved, found / len(true_pairs)], axis=1)
+    true_pair, pair = _pair_numbers(groundtruth, predictions)
+    true_pair = np.unique(true_pair)
+    pair, place = np.unique(pair, return_inverse=True)
+    scores = np.full(len(pair), 0.0 if reference_clamp else -inf)
+    np.maximum.at(scores, place, scores_of(predictions))
+    thresholds, retrieved, found = count_by_score(scores, np.isin(pair, true_pair))
+    rows = np.stack([thresholds, found / retrieved, found / len(true_pair)], axis=1)
     curve = rows[np.diff(found, prepend=0) > 0]
-    ap = average_precision(found, retrieved, len(true_pairs))
-    return PairAPResult(ap, curve)
+    return AveragePrecision(average_precision(found, retrieved, len(true_pair)), curve)
 
 
 def check_same_videos(
     groundtruth: SegmentTable, *, query_ids: Iterable[str], ref_ids: Iterable[str]
 ) -> None:
-    """Refuse a ground truth that names no video of those that were searched.
+    """Refuse a ground truth that names no query, or no reference, of the other side.
 
-    Such a pair of files would score 0, which says that ids are spelt in two ways and nothing else.
+    Where all videos searched are given, such files would score 0, which says that ids are spelt in
+    two ways and nothing else. Where only those with a prediction are given it may be the truth: all
+    may be false alarms.
 
     Parameters
     ----------
     groundtruth : SegmentTable
     query_ids, ref_ids : iterable of str
-        All videos searched; where there are none, nothing is checked.
+        Where there are none, nothing is checked.
 
     Raises
     ------
@@ -210,171 +193,132 @@ def check_same_videos(
     ):
         if true and given and given.isdisjoint(true):
             raise EvaluationError(
-                f"no {axis} of the ground truth is among those searched, such as {true[0]!r} "
-                f"among {min(given)!r} and others",
+                f"no {axis} of the ground truth is among those it is compared with, such as "
+                f"{true[0]!r} among {min(given)!r} and others",
                 remedy="name the videos alike; --challenge reads the number 1 as Q000001 or "
                 "R000001",
             )
 
 
-def _steps(
-    groundtruth: SegmentTable, predictions: SegmentTable
-) -> Iterator[tuple[float, float, float]]:
-    """Yield score, precision and recall after each group of equal scores, best first.
+def _steps(groundtruth: SegmentTable, predictions: SegmentTable) -> Array:
+    """Return score, precision and recall after each group of equal scores, best first.
 
     Groups before anything is covered on both axes are left out: nothing can be recalled there.
+
+    Each moment of a pair's axis counts as seen from the first group on that covers it, and as hit
+    from the first on in which it is seen and a true segment over it is touched as well. Two numbers
+    a moment therefore tell the whole curve, without a walk through the predictions.
     """
-    scores = _scores(predictions)
-    states = _truth_states(groundtruth)
-    total = [_covered_truth(states.values(), axis) for axis in (_QUERY, _REF)]
+    levels, group = np.unique(-scores_of(predictions), return_inverse=True)
+    never = len(levels)
+    true_pair, pair = _pair_numbers(groundtruth, predictions)
+    touched = np.full(len(groundtruth), never)
+    for true_row, row in _meetings(groundtruth, predictions, true_pair, pair):
+        np.minimum.at(touched, true_row, group[row])
+    # Most predictions are alone in a pair without truth: all of such a one is new, and none hit.
+    alone = np.bincount(pair, minlength=len(groundtruth) + len(pair)) == 1
+    alone[true_pair] = False
+    row_of_pair = np.zeros(len(alone), np.int64)
+    row_of_pair[pair] = np.arange(len(pair))
+    lonely, shared = row_of_pair[alone], np.flatnonzero(~alone[pair])
+    owner = np.tile(np.concatenate([true_pair, pair[shared]]), 2)
+    total, hit, seen = [], [], []
+    for true, given in (
+        (groundtruth.query_times, predictions.query_times),
+        (groundtruth.ref_times, predictions.ref_times),
+    ):
+        bounds = np.concatenate([true, given[shared]]).T.ravel()
+        place, length = _line_up(bounds, owner)
+        starts, stops = place.reshape(2, -1)
+        n, m = len(true), len(bounds)
+        considered = _least_over(starts[:n], stops[:n], touched, np.full(m, never + 1))
+        predicted = _least_over(starts[n:], stops[n:], group[shared], np.full(m, never))
+        both = np.maximum(considered, predicted)
+        apart = np.bincount(group[lonely], given[lonely, 1] - given[lonely, 0], never)
+        total.append(np.bincount(considered, length, never + 2)[: never + 1].sum())
+        seen.append((np.bincount(predicted, length, never + 1)[:never] + apart).cumsum())
+        hit.append(np.bincount(both, length, never + 2)[:never].cumsum())
     if min(total) <= 0:
         raise EvaluationError(
             "the ground truth covers nothing, so the metric is undefined",
             remedy="give at least one segment that has a length on both axes",
         )
-    hit, seen = [0.0, 0.0], [0.0, 0.0]
-    order = _canonical_order(predictions, scores)
-    boxes = _boxes(predictions)
-    for position, row in enumerate(order):
-        pair = (predictions.query_ids[row], predictions.ref_ids[row])
-        states.setdefault(pair, _PairState()).see(boxes[row], hit, seen)
-        last_of_group = position + 1 == len(order) or scores[order[position + 1]] != scores[row]
-        if last_of_group and min(seen) > 0:
-            precision = sqrt(hit[_QUERY] / seen[_QUERY] * (hit[_REF] / seen[_REF]))
-            recall = sqrt(hit[_QUERY] / total[_QUERY] * (hit[_REF] / total[_REF]))
-            yield float(scores[row]), precision, recall
+    some = np.minimum(*seen) > 0
+    hit_query, hit_ref, seen_query, seen_ref = (x[some] for x in (*hit, *seen))
+    precision = np.sqrt(hit_query / seen_query * (hit_ref / seen_ref))
+    recall = np.sqrt(hit_query / total[0] * (hit_ref / total[1]))
+    return np.stack([-levels[some], precision, recall], axis=1)
 
 
-class _Union:
-    """A union of half-open intervals as sorted, disjoint, non-touching pieces."""
-
-    __slots__ = ("ends", "starts")
-
-    def __init__(self) -> None:
-        self.starts: list[float] = []
-        self.ends: list[float] = []
-
-    def add(self, start: float, end: float) -> list[Interval]:
-        """Add an interval and return the parts of it that are new."""
-        if start >= end:
-            return []
-        first = bisect_left(self.ends, start)
-        stop = bisect_right(self.starts, end)
-        new, at = [], start
-        for i in range(first, stop):
-            if self.starts[i] > at:
-                new.append((at, self.starts[i]))
-            at = max(at, self.ends[i])
-        if at < end:
-            new.append((at, end))
-        if first < stop:
-            start = min(start, self.starts[first])
-            end = max(end, self.ends[stop - 1])
-        self.starts[first:stop] = [start]
-        self.ends[first:stop] = [end]
-        return new
-
-    def overlap(self, pieces: Sequence[Interval]) -> float:
-        """Return the length that disjoint pieces share with the union."""
-        length = 0.0
-        for start, end in pieces:
-            first = bisect_right(self.ends, start)
-            stop = bisect_left(self.starts, end)
-            for i in range(first, stop):
-                length += min(end, self.ends[i]) - max(start, self.starts[i])
-        return length
-
-    def length(self) -> float:
-        return sum(end - start for start, end in zip(self.starts, self.ends, strict=True))
+def _meetings(
+    groundtruth: SegmentTable, predictions: SegmentTable, true_pair: Integers, pair: Integers
+) -> Iterator[tuple[Integers, Integers]]:
+    """Yield rows of true segments and of the predictions that share an area with them."""
+    order = np.argsort(true_pair)
+    held = np.bincount(true_pair, minlength=len(true_pair) + len(pair))
+    rows = np.flatnonzero(held[pair])
+    many = held[pair[rows]]
+    first = (np.cumsum(held) - held)[pair[rows]]
+    blocks = np.flatnonzero(np.diff(np.cumsum(many) // _MEETINGS_AT_ONCE)) + 1
+    for part in np.split(np.arange(len(rows)), blocks):
+        row = np.repeat(rows[part], many[part])
+        skipped = first[part] - (np.cumsum(many[part]) - many[part])
+        true_row = order[np.arange(len(row)) + np.repeat(skipped, many[part])]
+        meet = np.ones(len(row), np.bool_)
+        for a, b in (
+            (groundtruth.query_times[true_row], predictions.query_times[row]),
+            (groundtruth.ref_times[true_row], predictions.ref_times[row]),
+        ):
+            meet &= np.minimum(a[:, 1], b[:, 1]) > np.maximum(a[:, 0], b[:, 0])
+        yield true_row[meet], row[meet]
 
 
-@dataclass(slots=True)
-class _PairState:
-    """What has been seen of one pair; true boxes wait until a prediction touches them."""
+def _line_up(bounds: Array, owner: Integers) -> tuple[Integers, Array]:
+    """Return the place of each bound among all by owner, then time, and the gap after each place.
 
-    waiting: list[Box] = field(default_factory=list)
-    predicted: tuple[_Union, _Union] = field(default_factory=lambda: (_Union(), _Union()))
-    considered: tuple[_Union, _Union] = field(default_factory=lambda: (_Union(), _Union()))
-
-    def see(self, box: Box, hit: list[float], seen: list[float]) -> None:
-        """Take in one prediction; add to the lengths hit and seen on each axis."""
-        touched = [truth for truth in self.waiting if _touches(truth, box)]
-        if touched:
-            self.waiting = [truth for truth in self.waiting if not _touches(truth, box)]
-        for axis in (_QUERY, _REF):
-            predicted, considered = self.predicted[axis], self.considered[axis]
-            for truth in touched:
-                hit[axis] += predicted.overlap(considered.add(*truth[axis]))
-            new = predicted.add(*box[axis])
-            seen[axis] += sum(end - start for start, end in new)
-            hit[axis] += considered.overlap(new)
+    The gap after the last bound of an owner means nothing.
+    """
+    number = np.arange(len(bounds))
+    by_time = np.argsort(bounds)
+    # Several times as fast as a sort by two keys: a number that holds both.
+    order = by_time[np.sort(owner[by_time] * len(bounds) + number) % max(len(bounds), 1)]
+    place = np.empty_like(number)
+    place[order] = number
+    return place, np.diff(bounds[order], append=0)
 
 
-def _touches(a: Box, b: Box) -> bool:
-    (aq, ar), (bq, br) = a, b
-    return min(aq[1], bq[1]) > max(aq[0], bq[0]) and min(ar[1], br[1]) > max(ar[0], br[0])
+def _least_over(starts: Integers, stops: Integers, values: Integers, least: Integers) -> Integers:
+    """Return for each place the least value of the ranges [start, stop) over it, else `least`.
+
+    A range is two overlapping windows whose width is a power of 2; from the widest on, windows are
+    handed down to both their halves. `least` is written into.
+    """
+    power = np.frexp(stops - starts)[1] - 1
+    for k in range(int(power.max(initial=-1)), -1, -1):
+        width = 1 << k
+        least[width:] = np.minimum(least[width:], least[:-width])
+        rows = np.flatnonzero((power == k) & (stops > starts))
+        np.minimum.at(least, starts[rows], values[rows])
+        np.minimum.at(least, stops[rows] - width, values[rows])
+    return least
 
 
-def _boxes(table: SegmentTable) -> list[Box]:
-    rows = zip(table.query_times.tolist(), table.ref_times.tolist(), strict=True)
-    return [((q[0], q[1]), (r[0], r[1])) for q, r in rows]
+def _pair_numbers(
+    groundtruth: SegmentTable, predictions: SegmentTable | PairTable
+) -> tuple[Integers, Integers]:
+    """Return a number for the pair of each row, alike in both and in the order of the ids.
+
+    That order makes sums round alike however the files are sorted.
+    """
+    queries = _ranks([*groundtruth.query_ids, *predictions.query_ids])
+    refs = _ranks([*groundtruth.ref_ids, *predictions.ref_ids])
+    _, number = np.unique(queries * len(refs) + refs, return_inverse=True)
+    return number[: len(groundtruth)], number[len(groundtruth) :]
 
 
-def _truth_states(groundtruth: SegmentTable) -> dict[Pair, _PairState]:
-    states: dict[Pair, _PairState] = {}
-    boxes = _boxes(groundtruth)
-    for row in _canonical_order(groundtruth, np.zeros(len(groundtruth))):
-        pair = (groundtruth.query_ids[row], groundtruth.ref_ids[row])
-        states.setdefault(pair, _PairState()).waiting.append(boxes[row])
-    return states
-
-
-def _covered_truth(states: Iterable[_PairState], axis: int) -> float:
-    total = 0.0
-    for state in states:
-        union = _Union()
-        for truth in state.waiting:
-            union.add(*truth[axis])
-        total += union.length()
-    return total
-
-
-def _canonical_order(table: SegmentTable, scores: Array) -> list[int]:
-    """Return rows by falling score, then id and time: sums then round alike in any file order."""
-    if not len(table):
-        return []
-    keys = (
-        table.ref_times[:, 1],
-        table.ref_times[:, 0],
-        table.query_times[:, 1],
-        table.query_times[:, 0],
-        _ranks(table.ref_ids),
-        _ranks(table.query_ids),
-        -scores,
-    )
-    return [int(row) for row in np.lexsort(keys)]
-
-
-def _ranks(ids: Sequence[str]) -> npt.NDArray[np.int64]:
-    rank = {video_id: i for i, video_id in enumerate(sorted(set(ids)))}
-    return np.array([rank[video_id] for video_id in ids], dtype=np.int64)
-
-
-def _best_scores(predictions: SegmentTable | PairTable) -> dict[Pair, float]:
-    best: dict[Pair, float] = {}
-    rows = zip(
-        predictions.query_ids, predictions.ref_ids, _scores(predictions).tolist(), strict=True
-    )
-    for query_id, ref_id, score in rows:
-        pair = (query_id, ref_id)
-        best[pair] = max(score, best.get(pair, score))
-    return best
-
-
-def _scores(predictions: SegmentTable | PairTable) -> Array:
-    if predictions.scores is None:
-        raise EvaluationError(
-            "the predictions have no scores",
-            remedy="give each prediction a score; without one there is no ranking",
-        )
-    return predictions.scores
+def _ranks(ids: Sequence[str]) -> Integers:
+    number: defaultdict[str, int] = defaultdict(count().__next__)
+    numbers = np.fromiter(map(number.__getitem__, ids), np.int64, len(ids))
+    rank = np.empty(len(number), np.int64)
+    rank[[number[video_id] for video_id in sorted(number)]] = np.arange(len(number))
+    return rank[numbers]

@@ -22,7 +22,7 @@ from math import nan
 import numpy as np
 
 from vcd.errors import EvaluationError, display_name
-from vcd_eval.descriptors import DescriptorTable, read_descriptor_arrays
+from vcd_eval.descriptors import descriptor_table, read_descriptor_arrays
 from vcd_eval.formats import Metadata, read_predictions, read_text
 
 __all__ = [
@@ -97,7 +97,7 @@ def check_descriptors(path: StrPath, *, budget: int | None = None) -> list[Probl
         arrays = read_descriptor_arrays(path)
     except EvaluationError as error:
         return [_whole(name, error)]
-    ids, times, features = (arrays[k] for k in ("video_ids", "timestamps", "features"))
+    ids, features = arrays["video_ids"], arrays["features"]
     problems = []
     if features.dtype != np.float32:
         problems.append(Problem(name, None, f"features are {features.dtype}, not float32"))
@@ -116,7 +116,7 @@ def check_descriptors(path: StrPath, *, budget: int | None = None) -> list[Probl
                 for row in falls.tolist()
             ],
         )
-    if budget is not None and len(features) > budget:
+    if budget is not None and features.ndim and len(features) > budget:
         problems.append(
             Problem(
                 name,
@@ -125,7 +125,7 @@ def check_descriptors(path: StrPath, *, budget: int | None = None) -> list[Probl
             )
         )
     try:
-        DescriptorTable(ids, times, features)
+        descriptor_table(arrays)
     except EvaluationError as error:
         problems.append(_whole(name, error))
     return problems

@@ -87,7 +87,80 @@ def test_a_ground_truth_of_other_videos_is_no_zero(vcd: Run, tmp_path: Path) -> 
     arguments[4] = truth
     code, out, err = vcd(*arguments)
     assert (code, out) == (2, "")
-    assert "no query of the ground truth is among those searched" in err
+    assert "no query of the ground truth is among those it is compared with" in err
+
+
+def test_numbers_as_ids_of_the_background_follow_the_challenge(vcd: Run, tmp_path: Path) -> None:
+    rng = np.random.default_rng(0)
+    files = {}
+    for name, ids in (("queries", [1, 2]), ("references", [3, 4]), ("background", [4, 3])):
+        files[name] = tmp_path / f"{name}.npz"
+        np.savez(
+            files[name],
+            video_ids=ids,
+            timestamps=np.arange(2),
+            features=rng.normal(size=(2, 4)).astype(np.float32),
+        )
+    truth = tmp_path / "gt.csv"
+    truth.write_text("query_id,ref_id,query_start,query_end,ref_start,ref_end\n1,3,0,1,0,1\n")
+    code, out, err = vcd(
+        "eval", "vsc", "descriptor", "--challenge", "--groundtruth", truth,
+        "--queries", files["queries"], "--references", files["references"],
+        "--score-normalisation", files["background"],
+    )  # fmt: skip
+    assert (code, out) == (2, "")
+    assert "2 videos are both background and reference, the first is R000003" in err
+
+
+def test_a_beta_takes_a_background(vcd: Run) -> None:
+    code, out, err = vcd(*descriptor("uneven_lengths"), "--beta", 1)
+    assert (code, out) == (2, "")
+    assert "--score-normalisation" in err
+
+
+def matching(folder: Path, query: str, score: float = 0.5) -> tuple[Any, ...]:
+    """Write a truth of two pairs, and two predictions, the first right; return the command."""
+    header = "query_id,ref_id,query_start,query_end,ref_start,ref_end"
+    rows = "{0},R000001,0,1,0,1{1}\n{0},R000002,0,1,0,1{2}\n"
+    (folder / "gt.csv").write_text(f"{header}\nQ000001,R000001,0,1,0,1\n")
+    text = f"{header},score\n" + rows.format(query, f",{score}", f",{score - 1}")
+    (folder / "p.csv").write_text(text)
+    return (
+        "eval", "vsc", "matching",
+        "--groundtruth", folder / "gt.csv", "--predictions", folder / "p.csv",
+    )  # fmt: skip
+
+
+def test_the_matching_track_says_which_pair_ap_it_prints(vcd: Run, tmp_path: Path) -> None:
+    code, out, err = vcd(*matching(tmp_path, "Q000001", -0.5))
+    assert (code, err) == (0, "")
+    assert out.splitlines() == [
+        "segment micro-AP  1.0000",
+        "pair micro-AP     1.0000  by the scores as they are",
+        "                  0.5000  as published: negative scores count as 0",
+    ]
+
+
+def test_predictions_of_other_ids_are_no_silent_zero(vcd: Run, tmp_path: Path) -> None:
+    command = matching(tmp_path, "1")
+    code, out, err = vcd(*command, "--json")
+    assert (code, json.loads(out)["segment_ap"]) == (0, 0)
+    assert err.startswith(f"vcd: warning: {tmp_path / 'p.csv'}: no query of the ground truth is")
+    assert "--challenge" in err
+    code, out, err = vcd(*command, "--json", "--challenge")
+    assert (code, json.loads(out)["segment_ap"], err) == (0, 1, "")
+    pairs = tmp_path / "pairs.csv"
+    pairs.write_text("query_id,ref_id,score\n1,R000001,0.5\n")
+    command = ("eval", "vsc", "pairs", "--groundtruth", tmp_path / "gt.csv", "--candidates", pairs)
+    assert "no query of the ground truth is" in vcd(*command)[2]
+    assert vcd(*command, "--challenge")[1:] == ("pair micro-AP  1.0000\n", "")
+
+
+def test_no_predictions_are_an_honest_zero(vcd: Run, tmp_path: Path) -> None:
+    command = matching(tmp_path, "Q000001")
+    (tmp_path / "p.csv").write_text((tmp_path / "p.csv").read_text().partition("\n")[0])
+    code, out, err = vcd(*command, "--json")
+    assert (code, json.loads(out)["segment_ap"], err) == (0, 0, "")
 
 
 VALIDATION = VECTORS / "validation"
@@ -142,12 +215,32 @@ def test_what_passes_but_cannot_be_scored_is_a_remark(vcd: Run) -> None:
             *["--metadata", VALIDATION / "query_metadata.csv"] * 2,
         ],
         [VALIDATION / "m_ok.csv", "--metadata", VALIDATION / "none.csv"],
+        [VALIDATION / "q_at_limit.npz", "--subset", VALIDATION / "none.csv"],
+        [
+            VALIDATION / "refs_ok.npz",
+            *["--metadata", VALIDATION / "reference_metadata.csv"],
+            *["--subset", VALIDATION / "query_subset.csv"],
+        ],
     ],
 )
 def test_wrong_usage_of_validate(vcd: Run, arguments: list[Any]) -> None:
     code, out, err = vcd("eval", "vsc", "validate", *arguments)
     assert (code, out) == (2, "")
     assert err
+
+
+def test_why_rows_are_not_counted_is_told(vcd: Run, tmp_path: Path) -> None:
+    metadata = ["--metadata", VALIDATION / "query_metadata.csv"]
+    for ids, told in (
+        ([7], "ids such as 7... do not tell queries from references"),
+        (["R1"], "which takes the --metadata of its side"),
+        ([b"Q1"], ""),
+    ):
+        arrays = {"timestamps": [0.0], "features": np.zeros((1, 4), np.float32)}
+        np.savez(tmp_path / "d.npz", video_ids=np.array(ids), **arrays)
+        code, out, err = vcd("eval", "vsc", "validate", tmp_path / "d.npz", *metadata)
+        assert (code, out) == (0, "valid: 1 file\n")
+        assert told in err if told else err == ""
 
 
 def matrices(folder: Path) -> tuple[Path, Path]:
@@ -183,6 +276,8 @@ def test_pairs_choose_what_is_compared(vcd: Run, tmp_path: Path) -> None:
     pairs.write_text("query_id,ref_id\nQ2,R1\n")
     code, out, _ = vcd("eval", "localizers", *files, "--pairs", pairs, "--json")
     assert (code, json.loads(out)["TN"]["segment_ap"]) == (0, None)
+    files[1].write_text(files[1].read_text().partition("\n")[0])
+    assert vcd("eval", "localizers", *files, "--pairs", pairs)[0] == 0
     pairs.write_text("query_id,reference_id\nQ3,R1\n")
     code, out, err = vcd("eval", "localizers", *files, "--pairs", pairs)
     assert (code, out) == (2, "")
@@ -223,6 +318,26 @@ def test_vcsl_by_pairs_and_by_query_sets(vcd: Run) -> None:
     code, out, _ = vcd(*VCSL_COMMAND)
     assert (code, len(out.splitlines())) == (0, 2)
     assert out.splitlines()[1] == "FRR 0.0350  FAR 0.2587"
+
+
+def test_predictions_of_other_pairs_are_no_silent_zero(vcd: Run, tmp_path: Path) -> None:
+    other = tmp_path / "pred.json"
+    other.write_text('{"x-y": [[0, 0, 1, 1]], "x-z": []}')
+    command = [other if part == VCSL / "pred.json" else part for part in VCSL_COMMAND]
+    pairs = len((VCSL / "pair_file_test.csv").read_text().splitlines()) - 1
+    code, out, err = vcd(*command, "--json")
+    assert (code, json.loads(out)["missing"]) == (0, pairs)
+    assert err.splitlines() == [
+        f"vcd: warning: {other}: lacks {pairs} of the {pairs} pairs; they count as empty",
+        f"vcd: warning: {other}: 2 keys are none of the pairs and are not scored, such as 'x-y'",
+    ]
+
+
+@pytest.mark.parametrize("options", [["--split", "val"], ["--ratio", "inf"]])
+def test_wrong_usage_of_vcsl(vcd: Run, options: list[str]) -> None:
+    code, out, err = vcd(*VCSL_COMMAND, *options)
+    assert (code, out) == (2, "")
+    assert options[0][2:] in err
 
 
 def test_a_query_set_of_unknown_pairs_is_told(vcd: Run, tmp_path: Path) -> None:

@@ -39,6 +39,8 @@ def write(folder: Path, **changes: Any) -> Path:
         ({"video_ids": np.array("Q1")}, "video_ids are"),
         ({"timestamps": np.array([0.0])}, "2 video_ids, 1 timestamps and 2 features"),
         ({"timestamps": np.zeros((2, 3))}, r"timestamps must be \(n,\) or \(n, 2\)"),
+        ({"timestamps": np.zeros(())}, r"timestamps must be \(n,\) or \(n, 2\), got \(\)"),
+        ({"features": np.zeros(())}, r"features \(n, d\)"),
         ({"timestamps": np.array([0.0, np.nan])}, "row 2: timestamps holds a number"),
         ({"timestamps": np.array(["a", "b"])}, "not numbers"),
         ({"features": np.array([[0, 1], [np.inf, 0]])}, "row 2: features holds a number"),
@@ -92,7 +94,7 @@ def test_grouping_is_by_video_then_start() -> None:
     st.lists(
         st.tuples(
             st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), min_size=1),
-            st.floats(-1e6, 1e6, width=32),
+            st.floats(-1e6, 1e6) | st.floats(-1e6, 1e6, width=32) | st.just(1e300),
             st.floats(-(2.0**100), 2.0**100, width=32),
         )
     ),
@@ -103,7 +105,7 @@ def test_round_trip(tmp_path: Path, rows: list[Any], spans: bool) -> None:
     starts = np.array([r[1] for r in rows], dtype=float)
     table = DescriptorTable(
         np.array([r[0] for r in rows], dtype=np.str_),
-        np.stack([starts, starts + 1], axis=1).astype(np.float32) if spans else starts,  # type: ignore[arg-type]
+        np.stack([starts, starts + 1], axis=1) if spans else starts,
         np.array([[r[2], -r[2]] for r in rows], dtype=np.float32).reshape(-1, 2),
     )
     write_descriptors(tmp_path / "d.bin", table)
@@ -111,6 +113,13 @@ def test_round_trip(tmp_path: Path, rows: list[Any], spans: bool) -> None:
     assert back.video_ids.tolist() == table.video_ids.tolist()
     assert (back.timestamps == table.timestamps).all()
     assert (back.features == table.features).all()
+
+
+def test_times_are_written_short_where_nothing_is_lost(tmp_path: Path) -> None:
+    for time, dtype in ((0.5, np.float32), (0.1, np.float64)):
+        write_descriptors(tmp_path / "d.npz", DescriptorTable(["Q1"], [time], [[1]]))  # type: ignore[arg-type]
+        with np.load(tmp_path / "d.npz") as archive:
+            assert archive["timestamps"].dtype == dtype
 
 
 def test_every_row_names_its_video() -> None:

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from vcd.errors import EvaluationError
+from vcd.errors import EvaluationError, OutputError
 from vcd_eval.formats import (
     Labels,
     Metadata,
@@ -33,6 +33,7 @@ from vcd_eval.formats import (
 )
 
 HEADER = "query_id,ref_id,query_start,query_end,ref_start,ref_end,score\n"
+LABELS = HEADER.replace("score", "visual,audio,edits,speed")
 
 
 def write(folder: Path, text: str, name: str = "p.csv") -> Path:
@@ -54,7 +55,7 @@ def write(folder: Path, text: str, name: str = "p.csv") -> Path:
         (HEADER + "\nq,r,0,1,2,1,1\n", "line 3: ref_start 2.0 is after ref_end 1.0"),
         (HEADER + ",r,0,1,0,1,1\n", "line 2: query_id is empty"),
         (HEADER.replace("ref_id", "query_id,ref_id"), "query_id more than once"),
-        (HEADER + 'q,"r,0,1,0,1,1\n', "is not CSV"),
+        (HEADER + 'q,"r,0,1,0,1,1\n', "line 2 is not CSV"),
     ],
 )
 def test_a_broken_file_is_refused_with_its_place(tmp_path: Path, text: str, message: str) -> None:
@@ -62,6 +63,7 @@ def test_a_broken_file_is_refused_with_its_place(tmp_path: Path, text: str, mess
     with pytest.raises(EvaluationError, match=message) as caught:
         read_predictions(path)
     assert caught.value.file == str(path)
+    assert caught.value.remedy
 
 
 def test_a_file_that_cannot_be_read_is_an_evaluation_error(tmp_path: Path) -> None:
@@ -70,9 +72,11 @@ def test_a_file_that_cannot_be_read_is_an_evaluation_error(tmp_path: Path) -> No
     (tmp_path / "latin.csv").write_bytes(b"query_id\xe9\n")
     with pytest.raises(EvaluationError, match="byte 8 is not UTF-8"):
         read_groundtruth(tmp_path / "latin.csv")
-    (tmp_path / "cut.csv.gz").write_bytes(gzip.compress(HEADER.encode())[:20])
-    with pytest.raises(EvaluationError, match="cannot be read"):
-        read_groundtruth(tmp_path / "cut.csv.gz")
+    packed = gzip.compress(HEADER.encode())
+    for damaged in (packed[:20], packed[:12] + b"\xff" * 8 + packed[20:], b"plain"):
+        (tmp_path / "damaged.csv.gz").write_bytes(damaged)
+        with pytest.raises(EvaluationError, match="cannot be unpacked"):
+            read_groundtruth(tmp_path / "damaged.csv.gz")
 
 
 def test_ids_are_text(tmp_path: Path) -> None:
@@ -146,6 +150,12 @@ def test_candidates_survive_a_round_trip(tmp_path: Path) -> None:
     np.testing.assert_array_equal(again.scores, table.scores)
 
 
+def test_a_file_that_cannot_be_written_is_an_output_error(tmp_path: Path) -> None:
+    with pytest.raises(OutputError, match="cannot be written") as caught:
+        write_subset(tmp_path / "none" / "s.csv", ["Q1"])
+    assert caught.value.file == str(tmp_path / "none" / "s.csv")
+
+
 def test_labels_survive_a_round_trip(tmp_path: Path) -> None:
     segments = SegmentTable(
         ["a", "b"], ["r", "r"], np.array([[0, 1.5], [2, 3]]), np.array([[4, 5.5], [6, 7.25]])
@@ -166,13 +176,43 @@ def test_labels_survive_a_round_trip(tmp_path: Path) -> None:
     assert (tmp_path / "l.csv").read_text().splitlines()[1].endswith(",1,1,crop|speed,1,1.500")
 
 
+@pytest.mark.parametrize(
+    ("cells", "message"),
+    [
+        ("nan,1,crop,1", "line 2: visual is 'nan', neither 0 nor 1"),
+        ("1,2,crop,1", "line 2: audio is '2', neither 0 nor 1"),
+        ("1,,crop,1", "line 2: audio is '', not a number"),
+        ("1,1,crop,nan", "line 2: speed is nan"),
+        ("1,1,crop,-inf", "line 2: speed is -inf"),
+        ("1,1,crop,0", r"line 2: speed is 0\.0"),
+    ],
+)
+def test_broken_labels_are_refused(tmp_path: Path, cells: str, message: str) -> None:
+    path = write(tmp_path, LABELS + f"a,r,0,1,0,1,{cells}\n")
+    with pytest.raises(EvaluationError, match=message) as caught:
+        read_labels(path)
+    assert caught.value.file == str(path)
+    assert caught.value.remedy
+
+
+def test_labels_need_no_length_and_may_run_backwards(tmp_path: Path) -> None:
+    labels = read_labels(write(tmp_path, LABELS + "a,r,0,1,0,2,1,0,,-2\n"))
+    assert (labels.visual.tolist(), labels.audio.tolist()) == ([True], [False])
+    assert labels.speed.tolist() == [-2]
+
+
 def test_boxes_by_pair(tmp_path: Path) -> None:
     path = write(tmp_path, '{"a-b": [[0, 1, 2, 3]], "c-d": []}', "b.json")
     boxes = read_boxes(path)
     np.testing.assert_array_equal(boxes["a", "b"], [[0, 1, 2, 3]])
     assert boxes["c", "d"].shape == (0, 4)
     dashed = write(tmp_path, '{"a-b-c": [[0, 1, 2, 3]], "x-y": []}', "d.json")
-    assert list(read_boxes(dashed, [("a-b", "c")])) == [("a-b", "c")]
+    unknown: list[str] = []
+    pairs = [("a-b", "c"), ("d", "e")]
+    assert list(read_boxes(dashed, pairs, on_unknown=unknown.append)) == [("a-b", "c")]
+    assert unknown == ["x-y"]
+    with pytest.raises(EvaluationError, match="'a-b-c' would stand for two pairs: a-b, c and a, b"):
+        read_boxes(dashed, [("a-b", "c"), ("a", "b-c")])
 
 
 @pytest.mark.parametrize(
@@ -180,12 +220,14 @@ def test_boxes_by_pair(tmp_path: Path) -> None:
     [
         ("[]", "no object of pairs"),
         ("{", "not a JSON file"),
+        ("[" * 100_000, "not a JSON file"),
         ('{"ab": []}', "cannot be split"),
         ('{"a-b-c": []}', "cannot be split"),
         ('{"a-b": [[0, 1, 2]]}', "'a-b': a box is not four numbers"),
         ('{"a-b": [0, 1, 2, 3]}', "'a-b': a box is not four numbers"),
         ('{"a-b": [[2, 1, 0, 3]]}', "'a-b': a box ends before it starts"),
         ('{"a-b": [[0, 1, NaN, 3]]}', "'a-b': a number is not finite"),
+        ('{"a-b": [[0, 1, 1' + "0" * 400 + ", 3]]}", "'a-b': a number is not finite"),
     ],
 )
 def test_broken_boxes_are_refused(tmp_path: Path, text: str, message: str) -> None:
@@ -193,12 +235,49 @@ def test_broken_boxes_are_refused(tmp_path: Path, text: str, message: str) -> No
         read_boxes(write(tmp_path, text, "b.json"))
 
 
-def test_pair_list_and_query_sets(tmp_path: Path) -> None:
+def test_pair_list(tmp_path: Path) -> None:
     assert read_pair_list(write(tmp_path, "query_id,reference_id\na,b\n")) == [("a", "b")]
-    sets = write(tmp_path, '{"test": {"a": ["a-b"]}}', "s.json")
-    assert read_query_sets(sets) == {"a": ["a-b"]}
-    with pytest.raises(EvaluationError, match="no query sets named 'val'"):
-        read_query_sets(sets, "val")
+    twice = write(tmp_path, "query_id,ref_id\na,b\na,c\na,b\n")
+    with pytest.raises(EvaluationError, match="line 4: the pair a, b occurs a second") as caught:
+        read_pair_list(twice)
+    assert (caught.value.file, caught.value.remedy) == (str(twice), "list each pair once")
+
+
+def test_query_sets(tmp_path: Path) -> None:
+    sets = write(tmp_path, '{"test": {"a": ["a-b-c"]}}', "s.json")
+    assert read_query_sets(sets, [("a", "b-c")]) == {"a": [("a", "b-c")]}
+    with pytest.raises(EvaluationError, match="would stand for two pairs"):
+        read_query_sets(sets, [("a", "b-c"), ("a-b", "c")])
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("[]", "no query sets named 'test'"),
+        ('{"val": {}}', "no query sets named 'test'"),
+        ('{"test": ["a-b"]}', "no query sets named 'test'"),
+        ('{"test": {"a": 5}}', "the query set 'a' is no list"),
+        ('{"test": {"a": "a-b"}}', "the query set 'a' is no list"),
+        ('{"test": {"a": ["a-b", 5]}}', "'a': the pair 5 is not among"),
+        ('{"test": {"a": ["a-c"]}}', "'a': the pair 'a-c' is not among"),
+        ('{"test": {"a": [["a", "b"]]}}', "is not among"),
+    ],
+)
+def test_broken_query_sets_are_refused(tmp_path: Path, text: str, message: str) -> None:
+    path = write(tmp_path, text, "s.json")
+    with pytest.raises(EvaluationError, match=message) as caught:
+        read_query_sets(path, [("a", "b")])
+    assert caught.value.file == str(path)
+    assert caught.value.remedy
+
+
+def test_rows_are_taken_by_index_or_mask() -> None:
+    times = np.array([[0.0, 1], [2, 3]])
+    table = SegmentTable(["a", "b"], ["r", "r"], times, times)
+    assert table.take([1]).query_ids == ("b",)
+    assert table.take(np.array([True, False])).query_ids == ("a",)
+    assert len(table.take([])) == 0
+    assert len(table.take([]).take([])) == 0
 
 
 METADATA = "video_id,duration_sec,frames_per_sec,width,height,rn\n"
@@ -219,6 +298,7 @@ def test_broken_metadata_is_refused(tmp_path: Path, text: str, message: str) -> 
     with pytest.raises(EvaluationError, match=message) as caught:
         read_metadata(write(tmp_path, text), prefix="Q")
     assert caught.value.file
+    assert caught.value.remedy
 
 
 def test_metadata_and_subset_round_trip(tmp_path: Path) -> None:

@@ -56,9 +56,8 @@ def test_a_set_equals_the_published_code(name: str) -> None:
     else:
         assert (result.precision, result.recall, result.f1) == (None, 0.0, 0.0)
 
-    named = {f"{query}-{ref}": (query, ref) for query, ref in pairs}
-    sets = read_query_sets(folder / "split_meta_pairs.json")
-    averages = macro(truth, predictions, {q: [named[k] for k in keys] for q, keys in sets.items()})
+    sets = read_query_sets(folder / "split_meta_pairs.json", pairs)
+    averages = macro(truth, predictions, sets)
     wanted = expected["macro_over_query_sets"]
     assert averages.sets == wanted["n_sets"]
     for key in ("precision", "recall", "f1"):
@@ -80,10 +79,11 @@ def test_wrong_use_is_refused() -> None:
         precision_recall([[0, 1, 2, np.inf]], [])
     with pytest.raises(EvaluationError, match="no pairs"):
         overall({}, {}, [])
-    with pytest.raises(EvaluationError, match="twice"):
-        overall({}, {}, [("a", "b"), ("a", "b")])
-    with pytest.raises(EvaluationError, match="ratio"):
-        overall({}, {}, [("a", "b")], ratio=0)
+    with pytest.raises(EvaluationError, match="the pair a, b is listed twice"):
+        overall({}, {}, [("a", "c"), ("a", "b"), ("a", "b")])
+    for ratio in (0, -1, np.nan, np.inf, 1e-310):
+        with pytest.raises(EvaluationError, match="ratio"):
+            overall({}, {}, [("a", "b")], ratio=ratio)
     with pytest.raises(EvaluationError, match="no query set"):
         macro({}, {}, {})
     with pytest.raises(EvaluationError, match="'a' has no pair"):

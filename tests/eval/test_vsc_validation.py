@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -99,6 +100,25 @@ def test_the_row_of_unsorted_ids_is_named(tmp_path: Path) -> None:
         f"{path}: 3 rows, more than one a second: 2 are allowed in all",
     ]
     assert "cannot be read" in check_descriptors(tmp_path / "none.npz")[0].text
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"video_ids": np.array([b"Q1", b"Q\xe9"])}, "a video id is not ASCII"),
+        ({"features": np.zeros((), np.float32)}, r"features \(n, d\), got"),
+        ({"timestamps": np.zeros(())}, "timestamps must be"),
+    ],
+)
+def test_what_is_no_table_is_a_problem(tmp_path: Path, changes: Any, message: str) -> None:
+    arrays = {
+        "video_ids": ["Q1", "Q2"],
+        "timestamps": np.arange(2),
+        "features": np.zeros((2, 4), np.float32),
+    }
+    np.savez(tmp_path / "d.npz", **(arrays | changes))
+    [problem] = check_descriptors(tmp_path / "d.npz", budget=9)
+    assert re.search(message, problem.text)
 
 
 def test_remarks_tell_what_the_scorer_refuses() -> None:

@@ -123,6 +123,11 @@ def test_matrices_are_read_in_all_forms(tmp_path: Path) -> None:
     assert [p.ref_id for p in read_matrices(path, [("Q1", "R2")])] == ["R2"]
 
 
+def test_a_pair_with_matrix_and_descriptors_is_one_pair(tmp_path: Path) -> None:
+    path = archive(tmp_path, Q1_R2_qd=np.eye(6), Q1_R2_rd=np.eye(7, 6))
+    assert list_pairs(path) == [("Q1", "R1"), ("Q1", "R2"), ("Q2", "R1")]
+
+
 @pytest.mark.parametrize(
     ("changes", "message"),
     [

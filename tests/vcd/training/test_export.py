@@ -20,12 +20,8 @@ from vcd.training.visual.publish import spread
 
 @pytest.fixture(scope="module")
 def network():
-    """Return a network with weights that float16 holds exactly, as files keep them."""
     torch.manual_seed(0)
-    network = VisualNetwork(32).eval()
-    for parameter in network.parameters():
-        parameter.data = parameter.data.half().float()
-    return network
+    return VisualNetwork(32).eval()
 
 
 @pytest.fixture(scope="module")
@@ -50,7 +46,9 @@ def test_exported_model_is_its_module(network, frames, tmp_path):
         licence="Apache-2.0",
     )
     described = DescriptorModel(load_manifest(tmp_path).get(model_id))(frames)
-    assert np.abs(described - described_by(network, frames)).max() < 1e-4
+    expected = described_by(network, frames)
+    assert np.abs(described - expected).max() < 5e-3  # the file keeps its weights as float16
+    assert (described * expected).sum(axis=1).min() > 0.9999
     background = describe_background(tmp_path, model_id, [frames])
     assert np.array_equal(background, described)
     kept = load_background(load_manifest(tmp_path).get(model_id))
