@@ -456,7 +456,7 @@ def describe(path: PathLike, **settings: Any) -> VideoDescriptor:
     --------
     >>> import vcd
     >>> vcd.describe("video.mp4").tracks["visual"].vectors.shape      # doctest: +SKIP
-    (120, 1280)
+    (120, 256)
     """
     return Engine(**settings).describe(path)
 

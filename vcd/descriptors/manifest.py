@@ -140,7 +140,7 @@ class Manifest:
     fusion: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
 
     def get(self, name: str) -> ModelInfo:
-        """Return a model by id (``visual-1``) or by name alone (``visual``: newest version).
+        """Return a model by id (``visual-2``) or by name alone (``visual``: newest version).
 
         Raises
         ------
