@@ -12,11 +12,12 @@ import io
 import json
 import os
 import signal
+import threading
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
-from multiprocessing import get_context
+from multiprocessing import get_context, parent_process
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -24,7 +25,7 @@ import numpy as np
 import numpy.typing as npt
 
 from vcd.encoding import write_whole
-from vcd.errors import MediaError, OutputError, VcdError
+from vcd.errors import ContractError, MediaError, OutputError, VcdError
 from vcd.media import SAMPLE_RATE, Sampling, find_media, get_decoder
 from vcd.media import Frame as SampledFrame
 from vcd_eval.formats import Labels, write_labels, write_segments
@@ -130,16 +131,24 @@ def make_haystack(
     Raises
     ------
     ContractError
-        The sources give no clip.
+        No source can be read, or the sources give no clip.
     OutputError
         A file cannot be written, or the folder holds media that this did not make.
     """
     recipe = recipe or Recipe()
     root = Path(folder)
-    files = list(find_media([os.fspath(s) for s in sources], on_error=on_error))
+    # What an earlier run made is no source, even where the folder lies among the sources.
+    own = root.resolve()
+    files = [
+        path
+        for path in find_media([os.fspath(s) for s in sources], on_error=on_error)
+        if own not in path.resolve().parents
+    ]
     found = probe_sources(files, on_error)
     if not found:
-        raise MediaError("no source can be read", remedy="name videos, photographs or sound files")
+        raise ContractError(
+            "no source can be read", remedy="name videos, photographs or sound files"
+        )
     clips = plan_clips(found, recipe, seed=seed, size=size, fps=fps, on_error=on_error)
     journal = _Journal(root)
     work = _Work(root, journal, jobs, progress, _guessed_seconds(clips, recipe))
@@ -249,17 +258,12 @@ class _Journal:
             for path in find_media([root / name])
             if path.relative_to(root).as_posix() not in self._entries
         ]
-        strange = [path for path in strange if path.suffix != ".mp4" or not self._is_ours(path)]
         if strange:
             raise OutputError(
                 f"holds {len(strange)} media files that were not made here, such as {strange[0]}",
                 file=root,
                 remedy="choose an empty folder",
             )
-
-    def _is_ours(self, path: Path) -> bool:
-        """Say whether a file outside the journal was finished just before an interruption."""
-        return self._file.exists() and path.parent.parent == self.root
 
     def finished(self, file: str, digest: str) -> dict[str, Any] | None:
         """Return the entry of a file that was made by this plan and is there as it was made."""
@@ -272,13 +276,13 @@ class _Journal:
             return None
         return entry if size == entry.get("bytes") else None
 
-    def add(self, entry: dict[str, Any]) -> None:
-        """Keep that a file is made."""
-        self._entries[entry["file"]] = entry
+    def add(self, *entries: dict[str, Any]) -> None:
+        """Keep that files are made, or, where an entry has no digest, that they will be."""
+        self._entries |= {entry["file"]: entry for entry in entries}
         try:
             with self._file.open("a", encoding="utf-8") as file:
-                # On a line of its own, even where the last one was cut off.
-                file.write("\n" + json.dumps(entry) + "\n")
+                # On lines of their own, even where the last one was cut off.
+                file.write("".join("\n" + json.dumps(entry) for entry in entries) + "\n")
         except OSError as error:
             raise OutputError(
                 f"cannot be written: {error.strerror}", file=self._file, remedy="check its room"
@@ -286,7 +290,6 @@ class _Journal:
 
     def forget_truth(self) -> None:
         """Remove the truth, which no longer fits once a file is made anew."""
-        self._file.touch()
         for name in _TRUTH:
             (self.root / name).unlink(missing_ok=True)
 
@@ -296,6 +299,8 @@ class _Journal:
             for path in list(find_media([self.root / name])):
                 if path.relative_to(self.root).as_posix() not in planned:
                     path.unlink(missing_ok=True)
+            for part in (self.root / name).glob(".vcd-*.part.mp4"):  # of a run that was killed
+                part.unlink(missing_ok=True)
 
 
 class _Work:
@@ -335,6 +340,7 @@ class _Work:
                 yield plan, entry
         if waiting:
             self._journal.forget_truth()
+            self._journal.add(*({"file": _file_of(plan)} for plan, _ in waiting))
         for plan, result in self._all(render, waiting):
             if not isinstance(result, VcdError):
                 self.made += 1
@@ -359,7 +365,7 @@ class _Work:
         if self._pool is None:
             # Fresh processes: one that was forked beside threads may hang on their locks.
             self._pool = ProcessPoolExecutor(
-                self._jobs, get_context("spawn"), initializer=_leave_interrupts_to_the_parent
+                self._jobs, get_context("spawn"), initializer=_follow_the_parent
             )
         futures: dict[Future[dict[str, Any] | VcdError], Plan] = {
             self._pool.submit(_guarded, render, self._root, plan, digest): plan
@@ -379,8 +385,17 @@ class _Work:
                     ) from error
 
 
-def _leave_interrupts_to_the_parent() -> None:
+def _follow_the_parent() -> None:
+    """Leave an interruption to the parent, and end when it has ended, however that came."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    parent = parent_process()
+
+    def end() -> None:
+        if parent is not None:
+            parent.join()
+            os._exit(1)
+
+    threading.Thread(target=end, daemon=True).start()
 
 
 def _guarded(

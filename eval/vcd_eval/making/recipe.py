@@ -111,7 +111,7 @@ class Recipe:
             value = getattr(self, name)
             values = value if isinstance(value, tuple) else (value,)
             if not all(math.isfinite(v) and low <= v <= high for v in values):
-                raise _broken(name, f"must lie in [{low:g}, {high:g}]", value)
+                raise _broken(name, f"must lie in [{low}, {high}]", value)
             if isinstance(value, tuple) and value[0] > value[1]:
                 raise _broken(name, "must name the lower bound first", value)
         for name in ("layouts", "picture", "sound"):
