@@ -18,8 +18,18 @@ vcd eval make videos/ --out haystack/
 
 vcd eval make photographs/ music/ --out haystack/ --queries 200 --seed 7
 
+vcd eval make --show-recipe > hard.toml
+
 vcd eval make videos/ --out haystack/ --recipe hard.toml
 """
+
+
+def _show_recipe(wanted: bool) -> None:
+    if wanted:
+        from vcd_eval.making.recipe import recipe_text
+
+        typer.echo(recipe_text(), nl=False)
+        raise typer.Exit
 
 
 def make(
@@ -36,6 +46,15 @@ def make(
         Path | None,
         typer.Option(metavar="FILE", help="TOML file that chooses counts, lengths and edits."),
     ] = None,
+    show_recipe: Annotated[
+        bool,
+        typer.Option(
+            "--show-recipe",
+            callback=_show_recipe,
+            is_eager=True,
+            help="Print the recipe used by default, to be changed, and stop.",
+        ),
+    ] = False,
     queries: Annotated[
         int | None, typer.Option(min=1, help="How many queries (default: the recipe's, or 60).")
     ] = None,

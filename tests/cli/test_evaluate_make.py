@@ -12,6 +12,7 @@ import pytest
 
 from vcd_cli.main import main
 from vcd_eval.haystack import read_haystack
+from vcd_eval.making.recipe import recipe_text
 from vcd_eval.making.recording import write_video
 
 Run = Callable[..., tuple[int, str, str]]
@@ -71,6 +72,12 @@ def test_videos_become_a_haystack(vcd: Run, videos: Path, tmp_path: Path) -> Non
     code, printed, told = vcd(*arguments, "--quiet")
     assert (code, told) == (0, "")
     assert "in 0 new files and 8 kept" in printed
+
+
+def test_the_recipe_is_shown_without_sources(vcd: Run) -> None:
+    code, printed, told = vcd("--show-recipe")
+    assert (code, told) == (0, "")
+    assert printed == recipe_text()
 
 
 def test_one_bad_source_of_many(vcd: Run, videos: Path, tmp_path: Path) -> None:

@@ -8,16 +8,18 @@ one is whole.
 from __future__ import annotations
 
 import csv
+import gc
 import io
 import json
 import os
 import signal
+import sys
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
-from multiprocessing import get_context, parent_process
+from multiprocessing import active_children, get_context, parent_process
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -312,14 +314,22 @@ class _Work:
         self._root, self._journal, self._jobs = root, journal, jobs
         self._progress, self._total, self._done = progress, total, 0.0
         self._pool: ProcessPoolExecutor | None = None
+        self._others = set(active_children())
         self.made = self.kept = 0
 
     def __enter__(self) -> _Work:
         return self
 
     def __exit__(self, kind: object, *_: object) -> None:
-        if self._pool is not None:
-            self._pool.shutdown(wait=kind is None, cancel_futures=True)
+        if self._pool is None:
+            return
+        if kind is not None:  # what is being made is given up at once
+            self._pool.shutdown(wait=False, cancel_futures=True)
+            for child in set(active_children()) - self._others:
+                child.terminate()
+        self._pool.shutdown()
+        self._pool = None
+        gc.collect()  # its semaphores; at an abrupt end Python would complain of them
 
     def render(
         self,
@@ -388,6 +398,7 @@ class _Work:
 def _follow_the_parent() -> None:
     """Leave an interruption to the parent, and end when it has ended, however that came."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # so that no half file is left
     parent = parent_process()
 
     def end() -> None:

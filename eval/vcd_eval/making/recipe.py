@@ -15,7 +15,15 @@ from vcd.errors import EvaluationError
 from vcd_eval.making.picture_edits import PICTURE_EDITS
 from vcd_eval.making.sound_edits import SOUND_EDITS
 
-__all__ = ["LAYOUTS", "LOW_BITRATE", "PICTURE_NAMES", "Choice", "Recipe", "read_recipe"]
+__all__ = [
+    "LAYOUTS",
+    "LOW_BITRATE",
+    "PICTURE_NAMES",
+    "Choice",
+    "Recipe",
+    "read_recipe",
+    "recipe_text",
+]
 
 LOW_BITRATE = "low_bitrate"
 PICTURE_NAMES = (*PICTURE_EDITS, LOW_BITRATE)
@@ -137,6 +145,19 @@ _BOUNDS: dict[str, tuple[float, float]] = {
     "fps_share": (0, 1),
     "fps": (1, 60),
 }
+_NOTES = {
+    "distractors": "share of the queries without a copy",
+    "foreign": "share of the sources kept out of the references",
+    "references": "at most; 0: as many as the sources give",
+    "longest_reference": "seconds; the rest of a longer video is left out",
+    "film_seconds": "of a film made of photographs",
+    "segment_seconds": "of a copied segment, in the query",
+    "surround_seconds": "of foreign video around copies",
+    "picture_edits": "how many of each kind a query gets",
+    "speed_share": "share of the queries at another speed",
+    "speed": "reference seconds per query second",
+    "fps_share": "share of the queries with fewer frames a second",
+}
 _TABLES: dict[str, tuple[str, ...]] = {
     "layouts": tuple(LAYOUTS),
     "picture": PICTURE_NAMES,
@@ -238,3 +259,29 @@ def _check_names(where: str, given: Mapping[str, Any], known: tuple[str, ...]) -
             f"{where} knows no {', '.join(map(repr, unknown))}",
             remedy=f"choose among {', '.join(known)}",
         )
+
+
+def recipe_text(recipe: Recipe | None = None) -> str:
+    """Return a recipe, by default the one used where none is given, as `read_recipe` reads it."""
+    recipe = recipe or Recipe()
+    lines = []
+    for entry in fields(recipe):
+        value = getattr(recipe, entry.name)
+        if entry.name in _TABLES:
+            continue
+        value = list(value) if isinstance(value, tuple) else value
+        note = _NOTES.get(entry.name)
+        lines.append(f"{entry.name} = {value}" + (f"  # {note}" if note else ""))
+    lines += [
+        "",
+        "# A table replaces the whole choice: what it leaves out is not used.",
+        "[layouts]",
+    ]
+    lines += [f"{name} = {weight}" for name, weight in recipe.layouts.items()]
+    for table, choices in (("picture", recipe.picture), ("sound", recipe.sound)):
+        lines += ["", f"[{table}]"]
+        lines += [
+            f"{name} = {{weight = {c.weight}, strength = {list(c.strength)}}}"
+            for name, c in choices.items()
+        ]
+    return "\n".join(lines) + "\n"

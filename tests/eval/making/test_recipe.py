@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from vcd.errors import EvaluationError
-from vcd_eval.making.recipe import Choice, Recipe, read_recipe
+from vcd_eval.making.recipe import Choice, Recipe, read_recipe, recipe_text
 
 
 def test_a_recipe_changes_what_it_names(tmp_path: Path) -> None:
@@ -32,6 +32,14 @@ text = {strength = 0.7}
         "text": Choice(1.0, (0.7, 0.7)),
     }
     assert (recipe.sound, recipe.distractors) == (Recipe().sound, Recipe().distractors)
+
+
+def test_the_recipe_shown_is_the_one_used(tmp_path: Path) -> None:
+    path = tmp_path / "r.toml"
+    path.write_text(recipe_text())
+    assert read_recipe(path) == Recipe()
+    for name in ("layouts", "picture", "sound"):
+        assert f"[{name}]" in recipe_text()
 
 
 @pytest.mark.parametrize(
