@@ -293,16 +293,27 @@ class _Journal:
     def forget_truth(self) -> None:
         """Remove the truth, which no longer fits once a file is made anew."""
         for name in _TRUTH:
-            (self.root / name).unlink(missing_ok=True)
+            _remove(self.root / name)
 
     def remove_others(self, planned: set[str]) -> None:
         """Remove what an earlier plan left."""
         for name in _FOLDERS:
             for path in list(find_media([self.root / name])):
                 if path.relative_to(self.root).as_posix() not in planned:
-                    path.unlink(missing_ok=True)
+                    _remove(path)
             for part in (self.root / name).glob(".vcd-*.part.mp4"):  # of a run that was killed
-                part.unlink(missing_ok=True)
+                _remove(part)
+
+
+def _remove(path: Path) -> None:
+    try:
+        path.unlink(missing_ok=True)
+    except OSError as error:
+        raise OutputError(
+            f"is of an earlier run and cannot be removed: {error.strerror}",
+            file=path,
+            remedy="change the folder's permissions, or choose another",
+        ) from error
 
 
 class _Work:

@@ -478,6 +478,14 @@ def test_media_of_others_are_never_touched(videos: Path, tmp_path: Path) -> None
     assert mine.read_bytes() == b"precious"
 
 
+def test_a_truth_that_cannot_be_removed_is_told(videos: Path, tmp_path: Path) -> None:
+    (tmp_path / "labels.csv").mkdir()
+    with pytest.raises(
+        OutputError, match=r"labels\.csv: is of an earlier run and cannot be removed"
+    ):
+        make([videos], tmp_path, EDITED)
+
+
 def test_query_plans_name_their_clips() -> None:
     plans: list[QueryPlan] = plan_queries(CLIPS, Recipe(queries=30), seed=0)
     known = {clip.path for clip in CLIPS}
