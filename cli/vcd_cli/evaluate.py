@@ -8,6 +8,7 @@ from vcd_cli import (
     evaluate_compare,
     evaluate_fivr,
     evaluate_localizers,
+    evaluate_make,
     evaluate_vcdb,
     evaluate_vcsl,
     evaluate_vsc,
@@ -25,5 +26,6 @@ app.command("vcsl", epilog=evaluate_vcsl.EXAMPLES)(evaluate_vcsl.vcsl)
 app.command("fivr", epilog=evaluate_fivr.EXAMPLES)(evaluate_fivr.fivr)
 app.command("vcdb", epilog=evaluate_vcdb.EXAMPLES)(evaluate_vcdb.vcdb)
 app.command("haystack", epilog=haystack.EXAMPLES)(haystack.haystack)
+app.command("make", epilog=evaluate_make.EXAMPLES)(evaluate_make.make)
 app.command("localizers", epilog=evaluate_localizers.EXAMPLES)(evaluate_localizers.localizers)
 app.command("compare", epilog=evaluate_compare.EXAMPLES)(evaluate_compare.compare)

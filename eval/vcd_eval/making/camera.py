@@ -40,6 +40,8 @@ class Shot:
         Centre x, centre y and width of the window at both ends, as shares of the still.
     seconds : float
     sprites : sequence of Sprite
+    size : (int, int)
+        Height and width of its frames, in pixels.
     """
 
     still: npt.NDArray[np.uint32]
@@ -47,20 +49,22 @@ class Shot:
     end: tuple[float, float, float]
     seconds: float
     sprites: Sequence[Sprite] = field(default=())
+    size: tuple[int, int] = (HEIGHT, WIDTH)
 
     def frame(self, time: float) -> Frame:
-        """Return the picture `time` seconds into the shot, shape (HEIGHT, WIDTH, 3)."""
+        """Return the picture `time` seconds into the shot, shape (height, width, 3)."""
+        height, breadth = self.size
         share = np.clip(time / self.seconds, 0, 1)
         tall, wide = self.still.shape
         x, y, width = (a + (b - a) * share for a, b in zip(self.start, self.end, strict=True))
-        step = width * wide / WIDTH
+        step = width * wide / breadth
         shake = 0.004 * np.array([np.sin(2.1 * time), np.cos(1.7 * time)])
-        columns = (x + shake[0]) * wide + (np.arange(WIDTH) - (WIDTH - 1) / 2) * step
-        rows = (y + shake[1]) * tall + (np.arange(HEIGHT) - (HEIGHT - 1) / 2) * step
+        columns = (x + shake[0]) * wide + (np.arange(breadth) - (breadth - 1) / 2) * step
+        rows = (y + shake[1]) * tall + (np.arange(height) - (height - 1) / 2) * step
         across = np.clip(np.rint(columns), 0, wide - 1).astype(np.intp)
         down = np.clip(np.rint(rows), 0, tall - 1).astype(np.intp)
         pixels = self.still[down].take(across, axis=1)
-        picture: Frame = pixels.view(np.uint8).reshape(HEIGHT, WIDTH, 4)[:, :, :3].copy()
+        picture: Frame = pixels.view(np.uint8).reshape(height, breadth, 4)[:, :, :3].copy()
         for sprite in self.sprites:
             _overlay(picture, sprite, time)
         return picture
@@ -77,8 +81,8 @@ def _overlay(picture: Frame, sprite: Sprite, time: float) -> None:
     x, y = sprite.path(time)
     height, width = sprite.cover.shape
     left, top = round(x - width / 2), round(y - height / 2)
-    y0, y1 = max(top, 0), min(top + height, HEIGHT)
-    x0, x1 = max(left, 0), min(left + width, WIDTH)
+    y0, y1 = max(top, 0), min(top + height, picture.shape[0])
+    x0, x1 = max(left, 0), min(left + width, picture.shape[1])
     if y0 < y1 and x0 < x1:
         part = np.s_[y0 - top : y1 - top, x0 - left : x1 - left]
         cover = sprite.cover[part][:, :, None]

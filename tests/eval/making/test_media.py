@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import av
@@ -147,3 +148,30 @@ def test_wrong_use_is_refused(tmp_path: Path) -> None:
         write_video(tmp_path / "x.mp4", None, 15, np.array([np.nan], np.float32))
     with pytest.raises(OutputError, match="cannot be written"):
         write_video(tmp_path / "none" / "x.mp4", None, 15, np.zeros(2000, np.float32))
+
+
+def test_a_file_appears_whole_or_not_at_all(tmp_path: Path) -> None:
+    def interrupted() -> Iterator[np.ndarray]:
+        for _ in range(5):
+            yield np.full((64, 96, 3), 128, np.uint8)
+        raise KeyboardInterrupt
+
+    path = tmp_path / "x.mp4"
+    path.write_bytes(b"of an earlier run")
+    with pytest.raises(KeyboardInterrupt):
+        write_video(path, interrupted(), 25)
+    assert [p.name for p in tmp_path.iterdir()] == ["x.mp4"]
+    assert path.read_bytes() == b"of an earlier run"
+
+
+def test_an_unknown_ending_is_named(tmp_path: Path) -> None:
+    with pytest.raises(OutputError, match=r"x\.film: its ending names no kind of media file"):
+        write_video(tmp_path / "x.film", [np.zeros((64, 96, 3), np.uint8)], 25)
+
+
+def test_coarser_coding_gives_a_smaller_file(tmp_path: Path) -> None:
+    rng = np.random.default_rng(0)
+    frames = [rng.integers(0, 256, (64, 96, 3), dtype=np.uint8) for _ in range(5)]
+    for crf in (20, 44):
+        write_video(tmp_path / f"{crf}.mp4", frames, 25, crf=crf)
+    assert (tmp_path / "44.mp4").stat().st_size < (tmp_path / "20.mp4").stat().st_size / 3
