@@ -221,14 +221,9 @@ def _write_truth(
         kind = "query:copy" if plan.is_copy else "query:distractor"
         edits = "|".join((*plan.edits, plan.layout))
         table.writerow((plan.path, kind, f"{plan.seconds:.3f}", f"{plan.fps:g}", edits, ""))
-    try:
-        write_whole(root / "files.csv", text.getvalue().encode("utf-8", "backslashreplace"))
-        write_segments(root / "groundtruth.csv", labels.segments)
-        write_labels(root / "labels.csv", labels)
-    except OSError as error:
-        raise OutputError(
-            f"the truth cannot be written: {error.strerror}", file=root, remedy="check its room"
-        ) from error
+    write_whole(root / "files.csv", text.getvalue().encode("utf-8", "backslashreplace"))
+    write_segments(root / "groundtruth.csv", labels.segments)
+    write_labels(root / "labels.csv", labels)
 
 
 class _Journal:
