@@ -10,7 +10,6 @@ from __future__ import annotations
 import csv
 import gc
 import io
-import json
 import os
 import signal
 import sys
@@ -23,55 +22,33 @@ from multiprocessing import active_children, get_context, parent_process
 from pathlib import Path
 from typing import Any, TypeVar
 
-import numpy as np
-import numpy.typing as npt
-
 from vcd.encoding import write_whole
 from vcd.errors import ContractError, MediaError, OutputError, VcdError
-from vcd.media import SAMPLE_RATE, Sampling, find_media, get_decoder
-from vcd.media import Frame as SampledFrame
+from vcd.media import find_media
 from vcd_eval.formats import Labels, write_labels, write_segments
-from vcd_eval.making.editing import change_tempo
-from vcd_eval.making.haystack_plan import (
-    EditCall,
-    Part,
-    QueryPlan,
-    Take,
-    plan_queries,
-    truth_of,
-)
+from vcd_eval.making.haystack_plan import QueryPlan, plan_queries, truth_of
+from vcd_eval.making.journal import Journal
 from vcd_eval.making.material import (
     FOREIGN,
     REFERENCES,
     Clip,
     Footage,
-    clip_frames,
-    clip_sound,
     digest_of,
     plan_clips,
     probe_sources,
-    read_sound,
 )
-from vcd_eval.making.picture_edits import Frame, fit, prepare_edit
 from vcd_eval.making.recipe import Recipe
-from vcd_eval.making.recording import write_video
-from vcd_eval.making.sound_edits import edit_sound
+from vcd_eval.making.rendering import render_clip, render_query
 
 __all__ = ["MadeHaystack", "Progress", "make_haystack"]
 
-Samples = npt.NDArray[np.float32]
 Progress = Callable[[int, int], None]
 OnError = Callable[[VcdError], None]
 Plan = TypeVar("Plan", Clip, QueryPlan)
 
 _FORMAT = "1"  # raise it where the same plan gives another file
-_JOURNAL = "made.jsonl"
 _TRUTH = ("groundtruth.csv", "labels.csv", "files.csv")
 _FOLDERS = (REFERENCES, FOREIGN, "queries")
-_CLIP_CRF = 20  # finer than queries, which are made of them
-_SEEN = 9.0  # grey levels: deviation in a frame from which on there is something to see
-_HEARD = 3e-3  # level from which on there is something to hear
-_BLOCK_BYTES = 64 << 20  # of frames held while a stretch is played backwards
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -152,11 +129,11 @@ def make_haystack(
             "no source can be read", remedy="name videos, photographs or sound files"
         )
     clips = plan_clips(found, recipe, seed=seed, size=size, fps=fps, on_error=on_error)
-    journal = _Journal(root)
+    journal = Journal(root, folders=_FOLDERS, truth=_TRUTH)
     work = _Work(root, journal, jobs, progress, _guessed_seconds(clips, recipe))
     with work:
         footage: list[Footage] = []
-        for clip, entry in work.render(_render_clip, clips, [digest_of(c, _FORMAT) for c in clips]):
+        for clip, entry in work.render(render_clip, clips, [digest_of(c, _FORMAT) for c in clips]):
             if isinstance(entry, VcdError):
                 on_error(entry)
             else:
@@ -165,7 +142,7 @@ def make_haystack(
         plans = plan_queries(footage, recipe, seed=seed)
         digests = {f.path: f.digest for f in footage}
         keys = [digest_of(p, _FORMAT, *(digests[c] for c in sorted(p.clips()))) for p in plans]
-        for _, entry in work.render(_render_query, plans, keys):
+        for _, entry in work.render(render_query, plans, keys):
             if isinstance(entry, VcdError):
                 raise entry
     journal.remove_others({*digests, *(plan.path for plan in plans)})
@@ -226,96 +203,11 @@ def _write_truth(
     write_labels(root / "labels.csv", labels)
 
 
-class _Journal:
-    """Which files of a folder were made, by which plan."""
-
-    def __init__(self, root: Path) -> None:
-        self.root = root
-        self._file = root / _JOURNAL
-        self._entries: dict[str, dict[str, Any]] = {}
-        try:
-            for name in _FOLDERS:
-                (root / name).mkdir(parents=True, exist_ok=True)
-            lines = self._file.read_text("utf-8").splitlines() if self._file.exists() else []
-        except (OSError, ValueError) as error:
-            raise OutputError(
-                f"cannot be used as a folder for results: {error}",
-                file=root,
-                remedy="choose another folder",
-            ) from error
-        for line in lines:
-            try:
-                entry = json.loads(line)
-                self._entries[entry["file"]] = entry
-            except (ValueError, KeyError, TypeError):  # cut off when it was written
-                continue
-        strange = [
-            path
-            for name in _FOLDERS
-            for path in find_media([root / name])
-            if path.relative_to(root).as_posix() not in self._entries
-        ]
-        if strange:
-            raise OutputError(
-                f"holds {len(strange)} media files that were not made here, such as {strange[0]}",
-                file=root,
-                remedy="choose an empty folder",
-            )
-
-    def finished(self, file: str, digest: str) -> dict[str, Any] | None:
-        """Return the entry of a file that was made by this plan and is there as it was made."""
-        entry = self._entries.get(file)
-        if entry is None or entry.get("digest") != digest:
-            return None
-        try:
-            size = (self.root / file).stat().st_size
-        except OSError:
-            return None
-        return entry if size == entry.get("bytes") else None
-
-    def add(self, *entries: dict[str, Any]) -> None:
-        """Keep that files are made, or, where an entry has no digest, that they will be."""
-        self._entries |= {entry["file"]: entry for entry in entries}
-        try:
-            with self._file.open("a", encoding="utf-8") as file:
-                # On lines of their own, even where the last one was cut off.
-                file.write("".join("\n" + json.dumps(entry) for entry in entries) + "\n")
-        except OSError as error:
-            raise OutputError(
-                f"cannot be written: {error.strerror}", file=self._file, remedy="check its room"
-            ) from error
-
-    def forget_truth(self) -> None:
-        """Remove the truth, which no longer fits once a file is made anew."""
-        for name in _TRUTH:
-            _remove(self.root / name)
-
-    def remove_others(self, planned: set[str]) -> None:
-        """Remove what an earlier plan left."""
-        for name in _FOLDERS:
-            for path in list(find_media([self.root / name])):
-                if path.relative_to(self.root).as_posix() not in planned:
-                    _remove(path)
-            for part in (self.root / name).glob(".vcd-*.part.mp4"):  # of a run that was killed
-                _remove(part)
-
-
-def _remove(path: Path) -> None:
-    try:
-        path.unlink(missing_ok=True)
-    except OSError as error:
-        raise OutputError(
-            f"is of an earlier run and cannot be removed: {error.strerror}",
-            file=path,
-            remedy="change the folder's permissions, or choose another",
-        ) from error
-
-
 class _Work:
     """Renders plans, some at once; counts what was made."""
 
     def __init__(
-        self, root: Path, journal: _Journal, jobs: int, progress: Progress | None, total: float
+        self, root: Path, journal: Journal, jobs: int, progress: Progress | None, total: float
     ) -> None:
         self._root, self._journal, self._jobs = root, journal, jobs
         self._progress, self._total, self._done = progress, total, 0.0
@@ -346,7 +238,7 @@ class _Work:
         """Yield each plan with the journal's entry of its file, or the error it met."""
         waiting = []
         for plan, digest in zip(plans, digests, strict=True):
-            file = _file_of(plan)
+            file = plan.path
             entry = self._journal.finished(file, digest)
             if entry is None:
                 waiting.append((plan, digest))
@@ -356,7 +248,7 @@ class _Work:
                 yield plan, entry
         if waiting:
             self._journal.forget_truth()
-            self._journal.add(*({"file": _file_of(plan)} for plan, _ in waiting))
+            self._journal.add(*({"file": plan.path} for plan, _ in waiting))
         for plan, result in self._all(render, waiting):
             if not isinstance(result, VcdError):
                 self.made += 1
@@ -396,7 +288,7 @@ class _Work:
                 except BrokenProcessPool as error:
                     raise OutputError(
                         "a process that made it ended unexpectedly",
-                        file=self._root / _file_of(plan),
+                        file=self._root / plan.path,
                         remedy="use fewer --jobs: memory may have run out",
                     ) from error
 
@@ -425,162 +317,3 @@ def _guarded(
         return MediaError(error.problem, file=error.file, remedy=error.remedy)
     except OutputError as error:
         return OutputError(error.problem, file=error.file, remedy=error.remedy)
-
-
-def _file_of(plan: Clip | QueryPlan) -> str:
-    return plan.path if isinstance(plan, QueryPlan) else f"{plan.folder}/{plan.name}.mp4"
-
-
-# -- rendering one file ---------------------------------------------------------------------
-
-
-def _render_clip(root: Path, clip: Clip, digest: str) -> dict[str, Any]:
-    """Make a clip; its entry says how long it came out, and where there is something in it."""
-    path = root / _file_of(clip)
-    samples = clip_sound(clip)
-    seen: list[int] = []
-    count = 0
-
-    def counted() -> Iterator[Frame]:
-        nonlocal count
-        for frame in clip_frames(clip):
-            if int((count + 0.5) / clip.fps + 0.5) == len(seen):  # the middle of each second
-                seen.append(int(frame[::4, ::4].std() > _SEEN))
-            count += 1
-            yield frame
-
-    write_video(path, counted(), clip.fps, samples, SAMPLE_RATE, crf=_CLIP_CRF)
-    if not count:
-        path.unlink(missing_ok=True)
-        raise MediaError("shows no frame", file=clip.video or path, remedy="leave it out")
-    heard = []
-    for start in range(0, 0 if samples is None else len(samples), SAMPLE_RATE):
-        second = np.asarray(samples)[start : start + SAMPLE_RATE]
-        heard.append(int(np.sqrt(np.mean(second**2)) > _HEARD))
-    return {
-        "file": _file_of(clip),
-        "digest": digest,
-        "bytes": path.stat().st_size,
-        "frames": count,
-        "seen": seen,
-        "heard": heard,
-    }
-
-
-def _render_query(root: Path, plan: QueryPlan, digest: str) -> dict[str, Any]:
-    path = root / plan.path
-    frames = (frame for part in plan.parts for frame in _part_frames(root, part, plan))
-    write_video(path, frames, plan.fps, _query_sound(root, plan), SAMPLE_RATE, crf=plan.crf)
-    return {"file": plan.path, "digest": digest, "bytes": path.stat().st_size}
-
-
-def _part_frames(root: Path, part: Part, plan: QueryPlan) -> Iterator[Frame]:
-    size = plan.size[1], plan.size[0]
-    draws = [
-        prepare_edit(call.name, size, call.strength, np.random.default_rng(call.seed))
-        for call in part.picture_edits
-    ]
-    others = [
-        None if call.other is None else _take_frames(root, call.other, part.frames, plan.fps)
-        for call in part.picture_edits
-    ]
-    shown = _take_frames(root, part.picture, part.frames, plan.fps)
-    for number, frame in enumerate(shown):
-        edited = fit(frame, size)
-        for draw, other in zip(draws, others, strict=True):
-            edited = draw(edited, number, edited if other is None else next(other))
-        yield edited
-
-
-def _take_frames(root: Path, take: Take, count: int, fps: float) -> Iterator[Frame]:
-    """Yield the `count` frames that a take shows at a rate."""
-    path = root / take.clip
-    info = get_decoder().probe(path)
-    rate, total = info.frame_rate, max(1, round(info.duration * info.frame_rate))
-    times = take.start + (np.arange(count) + 0.5) / fps * abs(take.speed)
-    wanted = np.floor(times * rate + 1e-6).astype(int)
-    if take.speed > 0:
-        yield from _frames_at(path, rate, wanted, total)
-        return
-    # The frames of a block are held, and decoded anew from the beginning for each block.
-    block = max(1, _BLOCK_BYTES // max(1, 3 * info.width * info.height))
-    for end in range(count, 0, -block):
-        held = list(_frames_at(path, rate, wanted[max(0, end - block) : end], total))
-        yield from reversed(held)
-
-
-def _frames_at(
-    path: Path, rate: float, wanted: npt.NDArray[np.int_], total: int
-) -> Iterator[Frame]:
-    """Yield the frames with ascending numbers; beyond the end, from the beginning again."""
-    at, turn = -1, int(wanted[0]) // total
-    frames = _all_frames(path, rate)
-    frame: Frame | None = None
-    for number in wanted:
-        if int(number) // total > turn:
-            turn, at, frames = int(number) // total, -1, _all_frames(path, rate)
-        while at < int(number) % total:
-            following = next(frames, None)
-            if following is None:  # the container promised more than it holds
-                break
-            frame, at = following, at + 1
-        if frame is None:
-            raise MediaError("shows no frame", file=path, remedy="remove it and make it again")
-        yield frame
-
-
-def _all_frames(path: Path, rate: float) -> Iterator[Frame]:
-    for part in get_decoder().read(path, Sampling(rate, sound=False, exact=True)):
-        if isinstance(part, SampledFrame):
-            yield part.pixels
-
-
-def _query_sound(root: Path, plan: QueryPlan) -> Samples | None:
-    """Return the sound of a query; None where none of its parts has a sound stream."""
-    ends = np.rint(np.cumsum([p.frames for p in plan.parts]) / plan.fps * SAMPLE_RATE).astype(int)
-    sounds: list[Samples] = []
-    any_stream = False
-    begin = 0
-    for part, end in zip(plan.parts, ends.tolist(), strict=True):
-        length, begin = end - begin, end
-        samples, has_stream = _take_sound(root, part.sound, length)
-        any_stream = any_stream or has_stream
-        for call in part.sound_edits:
-            samples, has_stream = _edited_sound(root, call, samples)
-            any_stream = any_stream or has_stream
-        sounds.append(samples)
-    return np.concatenate(sounds) if any_stream else None
-
-
-def _edited_sound(root: Path, call: EditCall, samples: Samples) -> tuple[Samples, bool]:
-    other, has_stream = None, False
-    if call.other is not None:
-        other, has_stream = _take_sound(root, call.other, len(samples))
-    rng = np.random.default_rng(call.seed)
-    return edit_sound(
-        call.name, samples, SAMPLE_RATE, strength=call.strength, rng=rng, other=other
-    ), has_stream
-
-
-def _take_sound(root: Path, take: Take, length: int) -> tuple[Samples, bool]:
-    """Return `length` samples of a take, and whether its clip has a sound stream."""
-    path = root / take.clip
-    info = get_decoder().probe(path)
-    if not info.has_sound:
-        return np.zeros(length, np.float32), False
-    speed = abs(take.speed)
-    seconds = length / SAMPLE_RATE * speed
-    parts = [read_sound(path, take.start, min(seconds, max(0.0, info.duration - take.start)))]
-    while sum(map(len, parts)) < seconds * SAMPLE_RATE - 1:  # from the beginning again
-        left = seconds - sum(map(len, parts)) / SAMPLE_RATE
-        parts.append(read_sound(path, 0.0, min(left, info.duration)))
-        if not len(parts[-1]):
-            break
-    samples = np.concatenate(parts)
-    if speed != 1:
-        samples = change_tempo(samples, speed, SAMPLE_RATE)
-    if take.speed < 0:
-        samples = samples[::-1]
-    result = np.zeros(length, np.float32)
-    result[: len(samples)] = samples[:length]
-    return result, True

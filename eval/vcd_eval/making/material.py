@@ -116,6 +116,11 @@ class Clip:
     stamps: tuple[tuple[str, int, int], ...] = ()
 
     @property
+    def path(self) -> str:
+        """Place of its file in the haystack."""
+        return f"{self.folder}/{self.name}.mp4"
+
+    @property
     def seconds(self) -> float:
         """Length by plan."""
         return self.frames / self.fps

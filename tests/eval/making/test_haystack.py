@@ -18,7 +18,7 @@ from vcd.errors import ContractError, OutputError, VcdError
 from vcd.media import Frame, Sampling, get_decoder
 from vcd_eval.formats import read_groundtruth, read_labels
 from vcd_eval.haystack import read_haystack
-from vcd_eval.making import haystack_maker
+from vcd_eval.making import rendering
 from vcd_eval.making.haystack_maker import MadeHaystack, make_haystack
 from vcd_eval.making.haystack_plan import QueryPlan, plan_queries, truth_of
 from vcd_eval.making.material import Footage, read_sound
@@ -373,22 +373,22 @@ def test_another_plan_replaces_what_it_changes(videos: Path, tmp_path: Path) -> 
 def test_backwards_frames_do_not_depend_on_how_many_are_held(
     videos: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    take = haystack_maker.Take("own 1.mp4", 1.0, -1.5)
-    at_once = list(haystack_maker._take_frames(videos, take, 20, FPS))
-    monkeypatch.setattr(haystack_maker, "_BLOCK_BYTES", 3 * 96 * 64 * 7)
-    in_blocks = list(haystack_maker._take_frames(videos, take, 20, FPS))
+    take = rendering.Take("own 1.mp4", 1.0, -1.5)
+    at_once = list(rendering._take_frames(videos, take, 20, FPS))
+    monkeypatch.setattr(rendering, "_BLOCK_BYTES", 3 * 96 * 64 * 7)
+    in_blocks = list(rendering._take_frames(videos, take, 20, FPS))
     np.testing.assert_array_equal(at_once, in_blocks)
-    forwards = list(haystack_maker._take_frames(videos, replace(take, speed=1.5), 20, FPS))
+    forwards = list(rendering._take_frames(videos, replace(take, speed=1.5), 20, FPS))
     np.testing.assert_array_equal(at_once[::-1], forwards)
     assert not np.array_equal(at_once[0], at_once[-1])
 
 
 def test_a_foreign_clip_goes_on_from_its_beginning(videos: Path) -> None:
-    take = haystack_maker.Take("own 1.mp4", 5.0)
-    frames = list(haystack_maker._take_frames(videos, take, 24, FPS))
-    start = list(haystack_maker._take_frames(videos, replace(take, start=0.0), 12, FPS))
+    take = rendering.Take("own 1.mp4", 5.0)
+    frames = list(rendering._take_frames(videos, take, 24, FPS))
+    start = list(rendering._take_frames(videos, replace(take, start=0.0), 12, FPS))
     np.testing.assert_array_equal(frames[12:], start)
-    samples, _ = haystack_maker._take_sound(videos, take, 2 * RATE)
+    samples, _ = rendering._take_sound(videos, take, 2 * RATE)
     assert samples[RATE + 2000 :].std() > 0.1
 
 
