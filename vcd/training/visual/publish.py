@@ -1,35 +1,31 @@
 """A training run becomes a model of the models folder, with its background.
 
-Run as ``python -m vcd.training.visual.publish RUN PHOTOS... MODELS_FOLDER --version N``; RUN is the
-folder of `vcd.training.visual.run`, PHOTOS the archives it was trained on.
+Run as ``python -m vcd.training.visual.publish RUN PICTURES.npy PHOTOS... MODELS --version N``; RUN
+is the folder of `vcd.training.visual.run`, PICTURES what it was trained on, PHOTOS the archives
+among that.
 """
 
 from __future__ import annotations
 
 import argparse
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import torch
+from torch.nn import functional as F
 
 from vcd.training.export import describe_background, export_model
 from vcd.training.visual.background import background_frames
-from vcd.training.visual.network import VisualNetwork
+from vcd.training.visual.network import VisualNetwork, load_network
+from vcd.training.visual.pictures import Pictures
 
-__all__ = ["load_network", "spread"]
+__all__ = ["spread", "training_pictures"]
 
 _SHRINKAGE = 0.3
-
-
-def load_network(weights: Path) -> tuple[VisualNetwork, int]:
-    """Return the momentum encoder of a run, in evaluation mode, and its pixels a side."""
-    state: dict[str, Any] = torch.load(weights, weights_only=True)
-    network = VisualNetwork(state["settings"]["dimensions"], pretrained=False)
-    network.load_state_dict({name: value.float() for name, value in state["weights"].items()})
-    return network.eval(), int(state["settings"]["size"])
+_WHITENED_ON = 2000  # pictures
+_BATCH = 16
 
 
 def spread(
@@ -65,16 +61,41 @@ def spread(
         network.head.bias.copy_(whitening @ (bias - mean))
 
 
+def training_pictures(pictures: Pictures, held_out: int, size: int) -> Iterator[Pictures]:
+    """Yield batches of plain views of what was trained on, never of what was held out.
+
+    Parameters
+    ----------
+    pictures : ndarray of uint8, shape (n, SIDE, SIDE, 3)
+    held_out : int
+        The first pictures, which are left out.
+    size : int
+        Pixels a side of the views.
+    """
+    number = min(_WHITENED_ON, len(pictures) - held_out)
+    chosen = np.linspace(held_out, len(pictures) - 1, number).astype(np.int64)
+    for i in range(0, number, _BATCH):
+        planes = torch.from_numpy(np.array(pictures[chosen[i : i + _BATCH]])).permute(0, 3, 1, 2)
+        small = F.interpolate(
+            planes.float(), size=size, mode="bilinear", antialias=True, align_corners=False
+        )
+        yield small.clamp(0, 255).permute(0, 2, 3, 1).byte().numpy()
+
+
 def main(arguments: Sequence[str] | None = None) -> None:
     """Build the model and its background, and enter both in the models folder."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("run", type=Path)
+    parser.add_argument("pictures", type=Path)
     parser.add_argument("photos", nargs="+", type=Path)
     parser.add_argument("folder", type=Path)
     parser.add_argument("--version", type=int, required=True)
     options = parser.parse_args(arguments)
-    network, size = load_network(options.run / "weights.pt")
-    spread(network, background_frames(options.photos, size))
+    network, settings = load_network(options.run / "weights.pt")
+    size = settings.size
+    pictures: Pictures = np.load(options.pictures, mmap_mode="r")
+    # On what was trained on, not on the background: its blurred and made frames bend the axes.
+    spread(network, training_pictures(pictures, settings.held_out, size))
     model_id = export_model(
         network,
         torch.zeros(2, 3, size, size),

@@ -28,7 +28,7 @@ from vcd.training.visual.contrast import Bank, contrastive_loss, differential_en
 from vcd.training.visual.edits import Views, make_views
 from vcd.training.visual.held_out import HeldOut
 from vcd.training.visual.marks import make_marks
-from vcd.training.visual.network import VisualNetwork
+from vcd.training.visual.network import VisualNetwork, load_network
 from vcd.training.visual.pictures import SIDE, Pictures
 from vcd.training.visual.settings import VisualTraining
 
@@ -36,7 +36,6 @@ __all__ = ["TrainingRun"]
 
 _SAVE_EVERY = 60.0  # seconds
 _JUDGE_EVERY = 250  # steps
-_FULL_STRENGTH_AT = 0.4  # of the run
 
 
 class TrainingRun:
@@ -49,6 +48,8 @@ class TrainingRun:
         `resume.pt` (all state), `weights.pt` (the momentum encoder as float16), `log.csv`.
     settings : VisualTraining
     device : str
+    start : Path, optional
+        `weights.pt` of an earlier run to begin with, instead of the weights of ImageNet.
 
     Raises
     ------
@@ -57,12 +58,20 @@ class TrainingRun:
     """
 
     def __init__(
-        self, pictures: Pictures, folder: Path, settings: VisualTraining, device: str = "cpu"
+        self,
+        pictures: Pictures,
+        folder: Path,
+        settings: VisualTraining,
+        device: str = "cpu",
+        start: Path | None = None,
     ) -> None:
         self.settings, self.folder, self.device = settings, folder, torch.device(device)
         self.pictures = pictures[settings.held_out :]
         torch.manual_seed(settings.seed)
         self.network = VisualNetwork(settings.dimensions, frozen_blocks=settings.frozen_blocks)
+        if start is not None:
+            begun, _ = load_network(start)
+            self.network.load_state_dict(begun.state_dict())
         self.network = self.network.to(self.device, memory_format=torch.channels_last).train()
         self.keys = copy.deepcopy(self.network).requires_grad_(False).eval()
         self.bank = Bank(settings.bank, settings.dimensions, self.device)
@@ -104,7 +113,7 @@ class TrainingRun:
         chosen = np.sort(seeds.choice(len(self.pictures), settings.batch, replace=False))
         batch = torch.from_numpy(np.array(self.pictures[chosen])).to(self.device)
         generator = torch.Generator().manual_seed(int(seeds.integers(2**62)))
-        strength = min(1.0, step / max(1, _FULL_STRENGTH_AT * settings.steps))
+        strength = min(1.0, step / (settings.ramp * settings.steps)) if settings.ramp else 1.0
         size = settings.small if step < settings.small_steps else settings.size
         views = make_views(
             batch,
@@ -224,12 +233,13 @@ def main(arguments: Sequence[str] | None = None) -> None:
         parser.add_argument(
             f"--{field.name.replace('_', '-')}", type=type(field.default), default=field.default
         )
+    parser.add_argument("--start", type=Path, help="weights.pt of an earlier run to begin with")
     options = vars(parser.parse_args(arguments))
     pictures: npt.NDArray[np.uint8] = np.load(options.pop("pictures"), mmap_mode="r")
-    folder = options.pop("folder")
+    folder, start = options.pop("folder"), options.pop("start")
     torch.set_flush_denormal(True)
     device = "cuda" if torch.cuda.is_available() else "cpu"
-    TrainingRun(pictures, folder, VisualTraining(**options), device).run()
+    TrainingRun(pictures, folder, VisualTraining(**options), device, start).run()
 
 
 if __name__ == "__main__":

@@ -27,6 +27,9 @@ class VisualTraining:
     size, small : int
         Pixels a side of a view, finally and at first.
     dimensions : int
+    ramp : float
+        Share of the run over which edits rise to their full strength; 0 begins with it, as a run
+        should that goes on from trained weights.
     frozen_blocks : int
         Blocks behind the stem that keep their weights, as the stem does; -1 trains everything.
     bank : int
@@ -59,6 +62,7 @@ class VisualTraining:
     size: int = 160
     small: int = 128
     dimensions: int = 256
+    ramp: float = 0.4
     frozen_blocks: int = 1
     bank: int = 16384
     momentum: float = 0.995
@@ -79,5 +83,7 @@ class VisualTraining:
             )
         if min(self.size, self.small, self.dimensions, self.marks, self.held_out) < 1:
             raise ContractError(f"sizes and counts must be positive: {self}")
+        if not 0 <= self.ramp <= 1:
+            raise ContractError(f"ramp must lie in [0, 1], not {self.ramp}")
         if not (0 <= self.momentum < 1 and 0 <= self.shared < 1 and self.temperature > 0):
             raise ContractError(f"momentum and shared lie in [0, 1), temperature above 0: {self}")

@@ -19,8 +19,9 @@ from vcd.training.visual.edits import make_views
 from vcd.training.visual.held_out import HeldOut
 from vcd.training.visual.made import make_picture
 from vcd.training.visual.marks import make_marks
-from vcd.training.visual.network import VisualNetwork
+from vcd.training.visual.network import VisualNetwork, load_network
 from vcd.training.visual.pictures import SIDE, load_photographs
+from vcd.training.visual.publish import spread, training_pictures
 from vcd.training.visual.run import TrainingRun
 from vcd.training.visual.settings import VisualTraining
 
@@ -197,6 +198,29 @@ def test_a_run_that_was_stopped_ends_as_one_in_one_go(pictures, tmp_path):
         assert [row["step"] for row in csv.DictReader(file)] == ["2"]
     with pytest.raises(ModelError, match="other settings"):
         TrainingRun(many, tmp_path / "whole", VisualTraining(steps=3, small_steps=1))
+    begun = TrainingRun(
+        many, tmp_path / "next", settings, start=tmp_path / "whole" / "weights.pt"
+    ).network.state_dict()
+    for name, value in states[0].items():
+        torch.testing.assert_close(begun[name], value, rtol=1e-3, atol=1e-3)
+    network, known = load_network(tmp_path / "whole" / "weights.pt")
+    assert known == settings and not network.training
+
+
+def test_whitening_looks_at_what_was_trained_on_and_spreads_it(pictures):
+    many = pictures[np.arange(18) % 12].copy()
+    many[:6] = 0
+    batches = list(training_pictures(many, 6, 48))
+    assert np.concatenate(batches).shape == (12, 48, 48, 3)
+    assert all(picture.any() for batch in batches for picture in batch)
+    network = VisualNetwork(4, pretrained=True).eval()
+    spread(network, batches, shrinkage=0.01)
+    with torch.inference_mode():
+        shown = torch.from_numpy(np.concatenate(batches)).permute(0, 3, 1, 2).float()
+        vectors = network.head(network.pooled(shown)).double()
+    assert vectors.mean(dim=0).abs().max() < 1e-2
+    covariance = vectors.T @ vectors / len(vectors)
+    assert covariance.diagonal().max() / covariance.diagonal().min() < 3
 
 
 @pytest.mark.parametrize(
