@@ -21,10 +21,8 @@ References
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from itertools import count
 from math import inf, nan
 
 import numpy as np
@@ -46,6 +44,7 @@ Array = npt.NDArray[np.float64]
 Integers = npt.NDArray[np.int64]
 
 _MEETINGS_AT_ONCE = 1 << 18  # of a prediction with a true segment of its pair; a few MB
+_LARGE = 1 << 10  # meetings of one pair from which a table of its own is cheaper
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -212,9 +211,7 @@ def _steps(groundtruth: SegmentTable, predictions: SegmentTable) -> Array:
     levels, group = np.unique(-scores_of(predictions), return_inverse=True)
     never = len(levels)
     true_pair, pair = _pair_numbers(groundtruth, predictions)
-    touched = np.full(len(groundtruth), never)
-    for true_row, row in _meetings(groundtruth, predictions, true_pair, pair):
-        np.minimum.at(touched, true_row, group[row])
+    touched = _first_touches(groundtruth, predictions, true_pair, pair, group=group, never=never)
     # Most predictions are alone in a pair without truth: all of such a one is new, and none hit.
     alone = np.bincount(pair, minlength=len(groundtruth) + len(pair)) == 1
     alone[true_pair] = False
@@ -250,27 +247,59 @@ def _steps(groundtruth: SegmentTable, predictions: SegmentTable) -> Array:
     return np.stack([-levels[some], precision, recall], axis=1)
 
 
-def _meetings(
-    groundtruth: SegmentTable, predictions: SegmentTable, true_pair: Integers, pair: Integers
-) -> Iterator[tuple[Integers, Integers]]:
-    """Yield rows of true segments and of the predictions that share an area with them."""
-    order = np.argsort(true_pair)
+def _first_touches(
+    groundtruth: SegmentTable,
+    predictions: SegmentTable,
+    true_pair: Integers,
+    pair: Integers,
+    *,
+    group: Integers,
+    never: int,
+) -> Integers:
+    """Return for each true segment the first group that shares an area with it, else `never`."""
+    touched = np.full(len(true_pair), never)
     held = np.bincount(true_pair, minlength=len(true_pair) + len(pair))
-    rows = np.flatnonzero(held[pair])
+    given = np.bincount(pair, minlength=len(held))
+    truths_first = np.cumsum(held) - held
+    order = np.argsort(true_pair, kind="stable")
+    true = np.hstack([groundtruth.query_times, groundtruth.ref_times])[order]
+    found = np.hstack([predictions.query_times, predictions.ref_times])
+    large = held * given > _LARGE
+    # Pairs of many meetings, each as a table of its own; predictions by group, so that the first
+    # that meets a true segment is the one wanted.
+    rows = np.flatnonzero(large[pair])
+    rows = rows[np.lexsort((group[rows], pair[rows]))]
+    for own in np.split(rows, np.flatnonzero(np.diff(pair[rows])) + 1) if len(rows) else ():
+        number = pair[own[0]]
+        step = max(1, _MEETINGS_AT_ONCE // len(own))
+        last = truths_first[number] + held[number]
+        for top in range(truths_first[number], last, step):
+            part = slice(top, min(top + step, last))
+            meet = _meet(true[part, None], found[own])
+            earliest = meet.argmax(axis=1)
+            known = np.take_along_axis(meet, earliest[:, None], axis=1)[:, 0]
+            touched[order[part]] = np.where(known, group[own[earliest]], never)
+    # All the others at once, a row for each meeting.
+    rows = np.flatnonzero((held > 0)[pair] & ~large[pair])
     many = held[pair[rows]]
-    first = (np.cumsum(held) - held)[pair[rows]]
     blocks = np.flatnonzero(np.diff(np.cumsum(many) // _MEETINGS_AT_ONCE)) + 1
-    for part in np.split(np.arange(len(rows)), blocks):
-        row = np.repeat(rows[part], many[part])
-        skipped = first[part] - (np.cumsum(many[part]) - many[part])
-        true_row = order[np.arange(len(row)) + np.repeat(skipped, many[part])]
-        meet = np.ones(len(row), np.bool_)
-        for a, b in (
-            (groundtruth.query_times[true_row], predictions.query_times[row]),
-            (groundtruth.ref_times[true_row], predictions.ref_times[row]),
-        ):
-            meet &= np.minimum(a[:, 1], b[:, 1]) > np.maximum(a[:, 0], b[:, 0])
-        yield true_row[meet], row[meet]
+    for chosen in np.split(rows, blocks):
+        many = held[pair[chosen]]
+        row = np.repeat(chosen, many)
+        skipped = truths_first[pair[chosen]] - (np.cumsum(many) - many)
+        place = np.arange(len(row)) + np.repeat(skipped, many)
+        meet = _meet(true[place], found[row])
+        np.minimum.at(touched, order[place[meet]], group[row[meet]])
+    return touched
+
+
+def _meet(first: Array, second: Array) -> npt.NDArray[np.bool_]:
+    """Return which boxes ``[..., (q start, q end, r start, r end)]`` share an area."""
+    meet = (first[..., 0] < second[..., 1]) & (second[..., 0] < first[..., 1])
+    meet &= (first[..., 2] < second[..., 3]) & (second[..., 2] < first[..., 3])
+    for box in (first, second):  # one without length lies inside another, and shares nothing
+        meet &= (box[..., 0] < box[..., 1]) & (box[..., 2] < box[..., 3])
+    return meet
 
 
 def _line_up(bounds: Array, owner: Integers) -> tuple[Integers, Array]:
@@ -317,8 +346,5 @@ def _pair_numbers(
 
 
 def _ranks(ids: Sequence[str]) -> Integers:
-    number: defaultdict[str, int] = defaultdict(count().__next__)
-    numbers = np.fromiter(map(number.__getitem__, ids), np.int64, len(ids))
-    rank = np.empty(len(number), np.int64)
-    rank[[number[video_id] for video_id in sorted(number)]] = np.arange(len(number))
-    return rank[numbers]
+    rank = {video_id: number for number, video_id in enumerate(sorted(set(ids)))}
+    return np.fromiter(map(rank.__getitem__, ids), np.int64, len(ids))

@@ -1,4 +1,8 @@
-"""The command as a user runs it: a process with stdout, stderr and an exit code."""
+"""The command as a user runs it: stdout, stderr and an exit code.
+
+Processes of their own are kept for what needs one (signals, pipes): starting one costs more than
+most commands do.
+"""
 
 import csv
 import io
@@ -17,6 +21,7 @@ from making import make_descriptor, make_track
 
 from vcd import __version__, encoding
 from vcd.descriptors import load_manifest
+from vcd_cli.main import main
 
 VISUAL = load_manifest().default("visual")
 
@@ -43,20 +48,21 @@ COMMANDS = [
 
 
 @pytest.fixture
-def vcd(cache_folder, tmp_path):
-    """Return a function that runs the command with a cache of its own."""
-    environment = os.environ | {"XDG_CACHE_HOME": str(cache_folder), "NO_COLOR": "1"}
+def vcd(cache_folder, tmp_path, monkeypatch, capfd):
+    """Return a function that runs the command in this process, with a cache of its own."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("XDG_CACHE_HOME", str(cache_folder))
+    monkeypatch.setenv("NO_COLOR", "1")
 
-    def run(*arguments, **options):
-        return subprocess.run(
-            [sys.executable, "-m", "vcd_cli", *map(os.fsdecode, arguments)],
-            capture_output=True,
-            text=True,
-            check=False,
-            cwd=tmp_path,
-            env=environment | options.pop("env", {}),
-            **options,
-        )
+    def run(*arguments, env=None):
+        command = ["vcd", *map(os.fsdecode, arguments)]
+        with monkeypatch.context() as patch, pytest.raises(SystemExit) as caught:
+            patch.setattr(sys, "argv", command)
+            for name, value in (env or {}).items():
+                patch.setenv(name, value)
+            main()
+        out, err = capfd.readouterr()
+        return subprocess.CompletedProcess(command, caught.value.code or 0, out, err)
 
     return run
 
@@ -75,8 +81,10 @@ def test_every_command_has_help_with_an_example(vcd, command):
     assert "Example" in run.stdout
 
 
-def test_version(vcd):
-    assert vcd("--version").stdout.strip() == f"vcd {__version__}"
+def test_version_as_a_process_of_its_own():
+    command = [sys.executable, "-m", "vcd_cli", "--version"]
+    run = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert run.stdout.strip() == f"vcd {__version__}"
 
 
 def test_json_lines_when_piped(vcd, demo):
