@@ -13,9 +13,7 @@ is an `EvaluationError` that names the file, the line and the remedy.
 
 from __future__ import annotations
 
-import csv
 import gzip
-import io
 import json
 import os
 import re
@@ -30,6 +28,7 @@ import numpy.typing as npt
 
 from vcd.encoding import write_whole
 from vcd.errors import EvaluationError
+from vcd_eval.csv_table import CsvTable
 
 __all__ = [
     "Boxes",
@@ -262,9 +261,9 @@ def read_predictions(path: StrPath, *, vsc_ids: bool = False) -> SegmentTable:
 
 def read_candidates(path: StrPath, *, vsc_ids: bool = False) -> PairTable:
     """Read ``query_id,ref_id,score``, every pair at most once."""
-    table = _Csv.read(path, (*_IDS, "score"))
+    table = CsvTable.parse(read_text(path), _IDS, ("score",), path)
     query_ids, ref_ids = _read_ids(table, vsc_ids=vsc_ids)
-    scores = table.numbers("score")
+    scores = table.numbers["score"]
     _check_rows({"score": scores}, table.place, file=path)
     _check_unique(query_ids, ref_ids, table.place, file=path)
     return PairTable(query_ids, ref_ids, scores)
@@ -272,14 +271,16 @@ def read_candidates(path: StrPath, *, vsc_ids: bool = False) -> PairTable:
 
 def read_labels(path: StrPath) -> Labels:
     """Read a ground truth with the columns ``visual,audio,edits,speed``."""
-    table = _Csv.read(path, _LABEL_COLUMNS)
-    speed = table.numbers("speed")
+    table = CsvTable.parse(
+        read_text(path), (*_IDS, "edits"), (*_TIMES, "visual", "audio", "speed"), path
+    )
+    speed = table.numbers["speed"]
     _check_speed(speed, table.place, file=path)
     return Labels(
         segments=_segments_of(table, scored=False, vsc_ids=False),
         visual=table.flags("visual"),
         audio=table.flags("audio"),
-        edits=[tuple(filter(None, cell.split("|"))) for cell in table.columns["edits"]],
+        edits=[tuple(filter(None, cell.split("|"))) for cell in table.texts["edits"]],
         speed=speed,
     )
 
@@ -289,16 +290,15 @@ def read_metadata(path: StrPath, *, prefix: str = "") -> Metadata:
 
     With the prefix ``Q`` or ``R`` ids follow the rules of the challenge.
     """
-    table = _Csv.read(path, _METADATA_COLUMNS)
+    table = CsvTable.parse(read_text(path), ("video_id",), _METADATA_COLUMNS[1:], path)
     ids = _challenge_ids(table, "video_id", prefix) if prefix else table.ids("video_id")
-    columns = {name: table.numbers(name) for name in _METADATA_COLUMNS[1:]}
-    _check_metadata(ids, columns, table.place, file=path)
-    return Metadata(ids, *columns.values())
+    _check_metadata(ids, table.numbers, table.place, file=path)
+    return Metadata(ids, *table.numbers.values())
 
 
 def read_subset(path: StrPath, *, prefix: str = "") -> list[str]:
     """Read the ``video_id`` of the videos that take part, each once; `prefix` as above."""
-    table = _Csv.read(path, ("video_id",))
+    table = CsvTable.parse(read_text(path), ("video_id",), (), path)
     ids = _challenge_ids(table, "video_id", prefix) if prefix else table.ids("video_id")
     _check_metadata(ids, {}, table.place, file=path)
     return ids
@@ -408,7 +408,7 @@ def read_pair_list(path: StrPath) -> list[Pair]:
     text = read_text(path)  # once: it may be a pipe
     header = text.partition("\n")[0].split(",")
     name = "ref_id" if "ref_id" in [cell.strip() for cell in header] else "reference_id"
-    table = _Csv.parse(text, ("query_id", name), path)
+    table = CsvTable.parse(text, ("query_id", name), (), path)
     query_ids, ref_ids = table.ids("query_id"), table.ids(name)
     _check_unique(query_ids, ref_ids, table.place, file=path, remedy="list each pair once")
     return list(zip(query_ids, ref_ids, strict=True))
@@ -463,100 +463,16 @@ def read_query_sets(
     return named
 
 
-@dataclass(frozen=True, slots=True)
-class _Csv:
-    """The wanted columns of a CSV file as text, and the line each row stands on."""
-
-    path: StrPath
-    columns: dict[str, list[str]]
-    lines: list[int]
-
-    @classmethod
-    def read(cls, path: StrPath, wanted: Sequence[str]) -> _Csv:
-        return cls.parse(read_text(path), wanted, path)
-
-    @classmethod
-    def parse(cls, text: str, wanted: Sequence[str], path: StrPath) -> _Csv:
-        reader = csv.reader(io.StringIO(text), strict=True)
-        try:
-            header = next(reader, None)
-            position = _find_columns(header, wanted, path)
-            width = len(header or ())
-            columns: dict[str, list[str]] = {name: [] for name in wanted}
-            lines: list[int] = []
-            for row in reader:
-                if not row:
-                    continue
-                if len(row) != width:
-                    raise EvaluationError(
-                        f"line {reader.line_num} has {len(row)} cells, the header has {width}",
-                        file=path,
-                        remedy="give every row a cell for each column",
-                    )
-                lines.append(reader.line_num)
-                for name, cells in columns.items():
-                    cells.append(row[position[name]])
-        except csv.Error as error:
-            raise EvaluationError(
-                f"line {reader.line_num} is not CSV: {error}",
-                file=path,
-                remedy="put cells that hold a comma or a line break in quotes, and double quotes "
-                "within them",
-            ) from error
-        return cls(path, columns, lines)
-
-    def place(self, row: int) -> str:
-        return f"line {self.lines[row]}"
-
-    def numbers(self, name: str) -> Array:
-        values = np.empty(len(self.lines))
-        for row, cell in enumerate(self.columns[name]):
-            try:
-                if "_" in cell:
-                    raise ValueError
-                values[row] = float(cell)
-            except ValueError:
-                raise EvaluationError(
-                    f"{self.place(row)}: {name} is {cell!r}, not a number",
-                    file=self.path,
-                    remedy="write a finite number, or leave the row out",
-                ) from None
-        return values
-
-    def flags(self, name: str) -> npt.NDArray[np.bool_]:
-        values = self.numbers(name)
-        bad = np.flatnonzero((values != 0) & (values != 1))
-        if len(bad):
-            row = int(bad[0])
-            raise EvaluationError(
-                f"{self.place(row)}: {name} is {self.columns[name][row]!r}, neither 0 nor 1",
-                file=self.path,
-                remedy="write 1 where that half was copied, else 0",
-            )
-        return values.astype(np.bool_)
-
-    def ids(self, name: str) -> list[str]:
-        cells = self.columns[name]
-        if not all(cells):
-            raise EvaluationError(
-                f"{self.place(cells.index(''))}: {name} is empty",
-                file=self.path,
-                remedy="name the video",
-            )
-        return cells
-
-
 def _read_segments(path: StrPath, *, scored: bool, vsc_ids: bool) -> SegmentTable:
-    table = _Csv.read(path, (*_SEGMENT_COLUMNS, "score") if scored else _SEGMENT_COLUMNS)
+    table = CsvTable.parse(read_text(path), _IDS, (*_TIMES, "score") if scored else _TIMES, path)
     return _segments_of(table, scored=scored, vsc_ids=vsc_ids)
 
 
-def _segments_of(table: _Csv, *, scored: bool, vsc_ids: bool) -> SegmentTable:
+def _segments_of(table: CsvTable, *, scored: bool, vsc_ids: bool) -> SegmentTable:
     query_ids, ref_ids = _read_ids(table, vsc_ids=vsc_ids)
-    numbers = {name: table.numbers(name) for name in _TIMES}
-    scores = table.numbers("score") if scored else None
-    checked = numbers if scores is None else numbers | {"score": scores}
-    _check_rows(checked, table.place, file=table.path)
+    numbers = table.numbers
+    columns = (*_TIMES, "score") if scored else _TIMES
+    _check_rows({name: numbers[name] for name in columns}, table.place, file=table.path)
     for axis in ("query", "ref"):
         start, end = numbers[f"{axis}_start"], numbers[f"{axis}_end"]
         _check_not_reversed(start, end, axis, table.place, file=table.path)
@@ -565,18 +481,18 @@ def _segments_of(table: _Csv, *, scored: bool, vsc_ids: bool) -> SegmentTable:
         ref_ids=ref_ids,
         query_times=np.stack([numbers["query_start"], numbers["query_end"]], axis=1),
         ref_times=np.stack([numbers["ref_start"], numbers["ref_end"]], axis=1),
-        scores=scores,
+        scores=numbers["score"] if scored else None,
     )
 
 
-def _read_ids(table: _Csv, *, vsc_ids: bool) -> tuple[list[str], list[str]]:
+def _read_ids(table: CsvTable, *, vsc_ids: bool) -> tuple[list[str], list[str]]:
     query_ids, ref_ids = table.ids("query_id"), table.ids("ref_id")
     if not vsc_ids:
         return query_ids, ref_ids
     return _challenge_ids(table, "query_id", "Q"), _challenge_ids(table, "ref_id", "R")
 
 
-def _challenge_ids(table: _Csv, name: str, prefix: str) -> list[str]:
+def _challenge_ids(table: CsvTable, name: str, prefix: str) -> list[str]:
     ids = table.ids(name)
     if all(_WHOLE_NUMBER.fullmatch(i) for i in ids):
         return [f"{prefix}{int(i):06d}" for i in ids]
@@ -588,33 +504,6 @@ def _challenge_ids(table: _Csv, name: str, prefix: str) -> list[str]:
                 remedy="name the videos as the challenge does, or score without the VSC id rules",
             )
     return ids
-
-
-def _find_columns(
-    header: Sequence[str] | None, wanted: Sequence[str], path: StrPath
-) -> dict[str, int]:
-    if not header:
-        raise EvaluationError(
-            "the file is empty and has no header",
-            file=path,
-            remedy=f"begin it with the line {','.join(wanted)}",
-        )
-    names = [cell.strip() for cell in header]
-    missing = [name for name in wanted if name not in names]
-    if missing:
-        raise EvaluationError(
-            f"no column {', '.join(missing)}; the header names {', '.join(names)}",
-            file=path,
-            remedy=f"the columns needed are {','.join(wanted)}",
-        )
-    twice = [name for name in wanted if names.count(name) > 1]
-    if twice:
-        raise EvaluationError(
-            f"the header names {', '.join(twice)} more than once",
-            file=path,
-            remedy="keep one of them",
-        )
-    return {name: names.index(name) for name in wanted}
 
 
 def _check_rows(columns: Mapping[str, Array], place: Place, file: StrPath | None = None) -> None:

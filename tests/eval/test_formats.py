@@ -179,8 +179,8 @@ def test_labels_survive_a_round_trip(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("cells", "message"),
     [
-        ("nan,1,crop,1", "line 2: visual is 'nan', neither 0 nor 1"),
-        ("1,2,crop,1", "line 2: audio is '2', neither 0 nor 1"),
+        ("nan,1,crop,1", "line 2: visual is nan, neither 0 nor 1"),
+        ("1,2,crop,1", "line 2: audio is 2, neither 0 nor 1"),
         ("1,,crop,1", "line 2: audio is '', not a number"),
         ("1,1,crop,nan", "line 2: speed is nan"),
         ("1,1,crop,-inf", "line 2: speed is -inf"),
