@@ -5,19 +5,15 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 PIP    := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
 
-.PHONY: demo test test-shared test-train lint types check clean
+.PHONY: demo test train lint types check clean
 
 demo: $(VENV)/.core
 	$(BIN)/vcd demo
 
 test: $(VENV)/.dev
-	$(BIN)/python -m pytest -m "not shared" --numprocesses auto --dist loadfile
+	$(BIN)/python -m pytest --numprocesses auto --dist loadfile
 
-test-shared: $(VENV)/.dev
-	$(BIN)/python -m pytest -m shared --numprocesses auto
-
-test-train: $(VENV)/.train
-	$(BIN)/python -m pytest tests/vcd/training
+train: $(VENV)/.train
 
 lint: $(VENV)/.dev
 	$(BIN)/ruff check

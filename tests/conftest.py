@@ -1,8 +1,9 @@
-"""What all tests share: the folder of made records, and where the shared data lies."""
+"""What all tests share: made records, the demo and its cache, a browser, the shared data."""
 
 import fcntl
 import os
 import pickle
+import shutil
 import sys
 from pathlib import Path
 
@@ -15,6 +16,18 @@ settings.load_profile("no deadline")
 
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT / "tests" / "vcd"))
+
+BROWSER_FLAGS = (
+    "--headless",
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--window-size=1200,1400",
+)
 
 
 def _shared_folder():
@@ -62,3 +75,21 @@ def cache_folder(run_folder):
     folder = run_folder / "cache"
     folder.mkdir(exist_ok=True)
     return folder
+
+
+@pytest.fixture(scope="session")
+def chromium(tmp_path_factory):
+    """Return a browser under control; tests are skipped where there is none."""
+    webdriver = pytest.importorskip("selenium.webdriver")
+    binary = shutil.which("chromium") or shutil.which("google-chrome")
+    driver = shutil.which("chromedriver")
+    if binary is None or driver is None:
+        pytest.skip("Chromium and chromedriver are not installed")
+    options = webdriver.ChromeOptions()
+    options.binary_location = binary
+    for flag in (*BROWSER_FLAGS, f"--user-data-dir={tmp_path_factory.mktemp('profile')}"):
+        options.add_argument(flag)
+    options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
+    chrome = webdriver.Chrome(options=options, service=webdriver.ChromeService(driver))
+    yield chrome
+    chrome.quit()

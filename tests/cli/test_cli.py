@@ -310,12 +310,20 @@ def test_models_list_and_doctor(vcd):
     assert "trial: ok" in doctor.stdout
 
 
+HEARS_INTERRUPTS = """
+import signal
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background does not hear them
+from vcd_cli.main import main
+"""
+
+
 def test_interrupt_keeps_finished_work_and_is_one_line(demo, tmp_path):
     cache, out = tmp_path / "cache", tmp_path / "out.csv"
     process = subprocess.Popen(
         [
-            sys.executable, "-m", "vcd_cli", "match", demo.folder / "queries", demo.folder / "refs",
-            "--cache", cache, "--jobs", "1", "-o", out,
+            sys.executable, "-c", HEARS_INTERRUPTS + "main()",
+            "match", demo.folder / "queries", demo.folder / "refs", "--cache", cache, "--jobs", "1",
+            "-o", out,
         ],
         stderr=subprocess.PIPE,
         text=True,
@@ -331,9 +339,10 @@ def test_interrupt_keeps_finished_work_and_is_one_line(demo, tmp_path):
     assert not list(tmp_path.rglob("*.part"))
 
 
-HELD_WHILE_WRITING = """
+HELD_WHILE_WRITING = (
+    HEARS_INTERRUPTS
+    + """
 import sys, time
-from vcd_cli.main import main
 
 def hold(event, arguments):
     if event == "os.rename" and str(arguments[0]).endswith(".part"):
@@ -343,6 +352,7 @@ def hold(event, arguments):
 sys.addaudithook(hold)
 main()
 """
+)
 
 
 def test_interrupt_leaves_no_half_written_file(demo, tmp_path):
