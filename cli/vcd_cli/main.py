@@ -12,7 +12,7 @@ import typer
 from vcd import __version__
 from vcd.encoding import abandon_writing
 from vcd.errors import MediaError, ModelChecksumError, VcdError
-from vcd_cli import demo, describe, doctor, evaluate, match, models
+from vcd_cli import demo, describe, doctor, evaluate, match, models, train
 from vcd_cli.match import INTERRUPTED
 
 __all__ = ["app", "main"]
@@ -32,6 +32,7 @@ app.command("demo", epilog=demo.EXAMPLES)(demo.demo)
 app.command("doctor", epilog=doctor.EXAMPLES)(doctor.doctor)
 app.add_typer(models.app, name="models")
 app.add_typer(evaluate.app, name="eval")
+app.add_typer(train.app, name="train")
 
 _USAGE, _INTERNAL = 2, 1
 _OURS = (ModelChecksumError, MediaError)  # nothing the command line could have said better

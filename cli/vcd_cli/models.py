@@ -1,11 +1,16 @@
-"""`vcd models`: which models there are, and whether their files are whole."""
+"""`vcd models`: which models there are, whether their files are whole, and new ones of a run."""
 
 from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
 
 import typer
 
 from vcd.errors import ModelError, ModelNotFoundError
+from vcd_cli import options
 from vcd_cli.console import Console
+from vcd_cli.train import Photographs, check_extra
 
 EXAMPLES = "Example: vcd models verify"
 LIST_EXAMPLES = "Example: vcd models list"
@@ -13,7 +18,7 @@ LIST_EXAMPLES = "Example: vcd models list"
 app = typer.Typer(
     no_args_is_help=True,
     rich_markup_mode=None,
-    help="List and verify the models.",
+    help="List, verify and export models.",
     epilog=LIST_EXAMPLES,
 )
 
@@ -60,3 +65,30 @@ def verify() -> int:
         else:
             typer.echo(f"{model.id}\tok\t{model.path}")
     return 3 if console.failures else 0
+
+
+@app.command(
+    epilog="Example: vcd models export run/ --pictures pictures.npy --photographs photographs/ "
+    "--to models/ --version 4"
+)
+def export(
+    run: Annotated[Path, typer.Argument(metavar="RUN", help="Folder of vcd train visual.")],
+    pictures: Annotated[
+        Path, typer.Option(metavar="FILE", help="The pictures that it was trained on.")
+    ],
+    photographs: Photographs,
+    to: Annotated[Path, typer.Option(metavar="DIR", help="Models folder that gets the model.")],
+    version: Annotated[int, typer.Option(min=1, help="Number of the model: visual-<version>.")],
+) -> int:
+    """Make the ONNX file of a training run, with its background, and enter it as default.
+
+    The same run and pictures give the same file.
+    """
+    check_extra()
+    from vcd.training.visual.pictures import open_pictures
+    from vcd.training.visual.publish import publish
+
+    options.make_folder(to)
+    model = publish(run, open_pictures(pictures), photographs, to, version=version)
+    typer.echo(f"{model}  {to / 'visual' / str(version) / 'model.onnx'}")
+    return 0

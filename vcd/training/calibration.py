@@ -1,17 +1,15 @@
 """Fits the calibration of each pass on made copies: confidence of a segment to its probability.
 
-Run as ``python -m vcd.training.calibration PHOTOS... SOUNDS MODELS_FOLDER``. Videos are made from
-photographs under a moving camera and from stretches of sound; queries hold edited pieces of some of
-them between foreign material. Segments found between all queries and all references are labelled
-by overlap with the truth, and Platt's two numbers are fitted for picture, sound, both fused, and
-single frames taken as still pictures. Most pairs share nothing, as in use: the assumed odds of a
-pair are those of the set, printed at the end. The photographs are those kept from training; the
+Videos are made from photographs under a moving camera and from stretches of sound; queries hold
+edited pieces of some of them between foreign material. Segments found between all queries and all
+references are labelled by overlap with the truth, and Platt's two numbers are fitted for picture,
+sound, both fused, and single frames taken as still pictures. Most pairs share nothing, as in use:
+the assumed odds of a pair are those of the set. The photographs are those kept from training; the
 stretches of sound lie behind those that `first_audio` learnt from.
 """
 
 from __future__ import annotations
 
-import argparse
 import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -215,19 +213,31 @@ def fit(confidence: npt.ArrayLike, right: npt.ArrayLike) -> dict[str, float]:
     return {"slope": round(float(theta[0]), 4), "intercept": round(float(theta[1]), 4)}
 
 
-def main(arguments: Sequence[str] | None = None) -> None:
-    """Make the set, find segments, fit, and enter the numbers in the manifest."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("photos", nargs="+", type=Path)
-    parser.add_argument("sounds", type=Path)
-    parser.add_argument("folder", type=Path)
-    parser.add_argument("--save", type=Path, help="keep confidences and truth here, as JSON")
-    options = parser.parse_args(arguments)
-    photos = list(load_photographs(options.photos, reserve=True))
-    sounds = read_sounds(options.sounds, start=FROM_EACH + 5)
-    maker = Maker(photos, sounds, options.folder)
+@dataclass(frozen=True, slots=True, eq=False)
+class Found:
+    """What was found in the made set: confidence and rightness of every segment, by pass."""
+
+    segments: dict[str, list[tuple[float, bool]]]
+    true_pairs: int
+    pairs: int
+
+
+def calibrate(photographs: Sequence[Path], sounds: Path, folder: Path) -> Found:
+    """Make the set, find segments, fit, and enter the numbers in the manifest of a models folder.
+
+    Parameters
+    ----------
+    photographs : sequence of Path
+        Archives and folders; those that are kept from training are used.
+    sounds : Path
+        Folder of sound files.
+    folder : Path
+        Models folder, whose default models are calibrated.
+    """
+    photos = list(load_photographs(photographs, reserve=True))
+    maker = Maker(photos, read_sounds(sounds, start=FROM_EACH + 5), folder)
     films = [maker.film(SECONDS, foreign=False) for _ in range(REFERENCES)]
-    engine = Engine(models=options.folder)
+    engine = Engine(models=folder)
     references = [engine.prepare(maker.describe(f"R{i}", f)) for i, f in enumerate(films)]
     found: dict[str, list[tuple[float, bool]]] = {}
     true_pairs = 0
@@ -242,16 +252,11 @@ def main(arguments: Sequence[str] | None = None) -> None:
                 passes = engine.passes(engine.matrices(prepared, reference))
                 for name, segments in passes.items():
                     found.setdefault(name, []).extend(judged(name, segments, asked, right))
-    for name, pairs in found.items():
-        print(name, len(pairs), "segments,", sum(r for _, r in pairs), "right")  # noqa: T201
-    if options.save is not None:
-        write_whole(options.save, json.dumps(found).encode())
     write(
-        options.folder / FILE_NAME,
+        folder / FILE_NAME,
         {name: fit(*zip(*pairs, strict=True)) for name, pairs in found.items()},
     )
-    pairs_in_all = QUERIES * REFERENCES
-    print(f"true pairs: {true_pairs} of {pairs_in_all}")  # noqa: T201
+    return Found(found, true_pairs, QUERIES * REFERENCES)
 
 
 def still_of(video: VideoDescriptor, rng: np.random.Generator) -> VideoDescriptor:
@@ -301,7 +306,3 @@ def write(path: Path, fitted: dict[str, dict[str, float]]) -> None:
     pair = f"{defaults['visual']}+{defaults['audio']}"
     manifest["fusion"] = manifest.get("fusion", {}) | {pair: fitted["fused"]}
     write_whole(path, (json.dumps(manifest, indent=2) + "\n").encode())
-
-
-if __name__ == "__main__":
-    main()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pickle
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ from efficientnet_lite_pytorch import EfficientNet
 from torch import nn
 from torch.nn import functional as F
 
+from vcd.errors import ModelError
 from vcd.training.visual.settings import VisualTraining
 
 __all__ = ["VisualNetwork", "load_network"]
@@ -67,8 +69,21 @@ class VisualNetwork(nn.Module):
 
 
 def load_network(weights: Path) -> tuple[VisualNetwork, VisualTraining]:
-    """Return the momentum encoder of a run, in evaluation mode, and how it was trained."""
-    state: dict[str, Any] = torch.load(weights, weights_only=True)
+    """Return the momentum encoder of a run, in evaluation mode, and how it was trained.
+
+    Raises
+    ------
+    ModelError
+        The file is not there, or holds something else.
+    """
+    try:
+        state: dict[str, Any] = torch.load(weights, map_location="cpu", weights_only=True)
+    except (OSError, RuntimeError, pickle.UnpicklingError) as error:
+        raise ModelError(
+            f"holds no weights of a run ({type(error).__name__})",
+            file=weights,
+            remedy="name a folder that vcd train visual has written to",
+        ) from error
     settings = VisualTraining(**state["settings"])
     network = VisualNetwork(settings.dimensions, pretrained=False)
     network.load_state_dict({name: value.float() for name, value in state["weights"].items()})

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import argparse
 import hashlib
 import io
 import tarfile
@@ -17,7 +16,15 @@ from vcd.encoding import write_whole
 from vcd.errors import MediaError
 from vcd.training.visual.made import make_picture
 
-__all__ = ["SIDE", "Pictures", "load_photographs", "load_pictures"]
+__all__ = [
+    "MADE",
+    "SIDE",
+    "Pictures",
+    "gather",
+    "load_photographs",
+    "load_pictures",
+    "open_pictures",
+]
 
 RESERVE = 8
 """About every eighth photograph is kept from training, for calibration."""
@@ -104,21 +111,53 @@ def _decoded(data: bytes) -> Pictures | None:
         return None
 
 
-def main(arguments: Sequence[str] | None = None) -> None:
-    """Gather pictures from the command line: SOURCES... OUT.npy [--made N]."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("sources", nargs="+", type=Path)
-    parser.add_argument("output", type=Path)
-    parser.add_argument("--made", type=int, default=MADE)
-    parser.add_argument("--seed", type=int, default=0)
-    options = parser.parse_args(arguments)
-    pictures = load_pictures(options.sources, options.made, options.seed)
-    # Kinds in one order throughout, so that the first pictures are a fair sample.
-    pictures = pictures[np.random.default_rng(options.seed).permutation(len(pictures))]
+def gather(sources: Sequence[Path], output: Path, *, made: int = MADE, seed: int = 0) -> int:
+    """Write the pictures to train on, in an order drawn by the seed; return how many they are.
+
+    The first pictures of the file are thereby a fair sample of all kinds.
+
+    Parameters
+    ----------
+    sources : sequence of Path
+        Tar archives and folders with photographs.
+    output : Path
+        Gets ``uint8 (n, SIDE, SIDE, 3)`` as ``.npy``.
+    made : int
+        Pictures made by program, beside the photographs.
+    seed : int
+
+    Raises
+    ------
+    MediaError
+        As `load_photographs`.
+    OutputError
+    """
+    pictures = load_pictures(sources, made, seed)
+    pictures = pictures[np.random.default_rng(seed).permutation(len(pictures))]
     buffer = io.BytesIO()
     np.save(buffer, pictures, allow_pickle=False)
-    write_whole(options.output, buffer.getvalue())
+    write_whole(output, buffer.getvalue())
+    return len(pictures)
 
 
-if __name__ == "__main__":
-    main()
+def open_pictures(path: Path) -> Pictures:
+    """Open what `gather` wrote, without reading it whole.
+
+    Raises
+    ------
+    MediaError
+        It cannot be read, or holds something else.
+    """
+    try:
+        pictures: Pictures = np.load(path, mmap_mode="r", allow_pickle=False)
+    except (OSError, ValueError, EOFError) as error:
+        raise MediaError(
+            f"is no file of pictures ({error})", file=path, remedy="make it with vcd train data"
+        ) from error
+    if pictures.dtype != np.uint8 or pictures.shape[1:] != (SIDE, SIDE, 3):
+        raise MediaError(
+            f"holds {pictures.dtype} {pictures.shape}, not uint8 (n, {SIDE}, {SIDE}, 3)",
+            file=path,
+            remedy="make it with vcd train data",
+        )
+    return pictures

@@ -1,13 +1,7 @@
-"""A training run becomes a model of the models folder, with its background.
-
-Run as ``python -m vcd.training.visual.publish RUN PICTURES.npy PHOTOS... MODELS --version N``; RUN
-is the folder of `vcd.training.visual.run`, PICTURES what it was trained on, PHOTOS the archives
-among that.
-"""
+"""A training run becomes a model of the models folder, with its background."""
 
 from __future__ import annotations
 
-import argparse
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
@@ -21,7 +15,7 @@ from vcd.training.visual.background import background_frames
 from vcd.training.visual.network import VisualNetwork, load_network
 from vcd.training.visual.pictures import Pictures
 
-__all__ = ["spread", "training_pictures"]
+__all__ = ["publish", "spread", "training_pictures"]
 
 _SHRINKAGE = 0.3
 _WHITENED_ON = 2000  # pictures
@@ -82,32 +76,41 @@ def training_pictures(pictures: Pictures, held_out: int, size: int) -> Iterator[
         yield small.clamp(0, 255).permute(0, 2, 3, 1).byte().numpy()
 
 
-def main(arguments: Sequence[str] | None = None) -> None:
-    """Build the model and its background, and enter both in the models folder."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("run", type=Path)
-    parser.add_argument("pictures", type=Path)
-    parser.add_argument("photos", nargs="+", type=Path)
-    parser.add_argument("folder", type=Path)
-    parser.add_argument("--version", type=int, required=True)
-    options = parser.parse_args(arguments)
-    network, settings = load_network(options.run / "weights.pt")
+def publish(
+    run: Path, pictures: Pictures, photographs: Sequence[Path], folder: Path, *, version: int
+) -> str:
+    """Enter the model of a run, and its background, in a models folder; return its id.
+
+    Parameters
+    ----------
+    run : Path
+        Folder of a `TrainingRun`.
+    pictures : ndarray of uint8, shape (n, SIDE, SIDE, 3)
+        What it was trained on.
+    photographs : sequence of Path
+        The archives and folders with photographs among that.
+    folder : Path
+        The models folder.
+    version : int
+
+    Raises
+    ------
+    ModelError
+        There are no weights.
+    """
+    network, settings = load_network(run / "weights.pt")
     size = settings.size
-    pictures: Pictures = np.load(options.pictures, mmap_mode="r")
     # On what was trained on, not on the background: its blurred and made frames bend the axes.
     spread(network, training_pictures(pictures, settings.held_out, size))
     model_id = export_model(
         network,
         torch.zeros(2, 3, size, size),
-        options.folder,
+        folder,
         name="visual",
-        version=options.version,
+        version=version,
         stream="visual",
         inputs={"height": size, "width": size},
         licence="Apache-2.0",
     )
-    describe_background(options.folder, model_id, background_frames(options.photos, size))
-
-
-if __name__ == "__main__":
-    main()
+    describe_background(folder, model_id, background_frames(photographs, size))
+    return model_id

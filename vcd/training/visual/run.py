@@ -1,25 +1,19 @@
-"""One training run: views, network, momentum encoder and bank, with checkpoints and a log.
-
-Run as ``python -m vcd.training.visual.run PICTURES.npy OUT``; a second call goes on where the first
-one was stopped.
-"""
+"""One training run: views, network, momentum encoder and bank, with checkpoints and a log."""
 
 from __future__ import annotations
 
-import argparse
 import copy
 import csv
 import io
 import math
 import time
-from collections.abc import Sequence
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import asdict, fields
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import torch
 
 from vcd.encoding import write_whole
@@ -47,7 +41,8 @@ class TrainingRun:
     folder : Path
         `resume.pt` (all state), `weights.pt` (the momentum encoder as float16), `log.csv`.
     settings : VisualTraining
-    device : str
+    device : str, optional
+        The GPU where there is one, if left out.
     start : Path, optional
         `weights.pt` of an earlier run to begin with, instead of the weights of ImageNet.
 
@@ -62,10 +57,11 @@ class TrainingRun:
         pictures: Pictures,
         folder: Path,
         settings: VisualTraining,
-        device: str = "cpu",
+        device: str | None = None,
         start: Path | None = None,
     ) -> None:
-        self.settings, self.folder, self.device = settings, folder, torch.device(device)
+        self.settings, self.folder = settings, folder
+        self.device = torch.device(device or ("cuda" if torch.cuda.is_available() else "cpu"))
         self.pictures = pictures[settings.held_out :]
         torch.manual_seed(settings.seed)
         self.network = VisualNetwork(settings.dimensions, frozen_blocks=settings.frozen_blocks)
@@ -85,8 +81,14 @@ class TrainingRun:
         folder.mkdir(parents=True, exist_ok=True)
         self._resume()
 
-    def run(self, until: int | None = None) -> None:
-        """Take all steps that are left, or those until one; save every minute and at the end."""
+    def run(
+        self, until: int | None = None, *, on_step: Callable[[int], None] | None = None
+    ) -> None:
+        """Take all steps that are left, or those until one; save every minute and at the end.
+
+        `on_step` is told how many steps are taken.
+        """
+        torch.set_flush_denormal(True)
         end = self.settings.steps if until is None else min(until, self.settings.steps)
         began = saved = time.monotonic()
         with ThreadPoolExecutor(1) as ahead:
@@ -96,6 +98,8 @@ class TrainingRun:
                 coming = ahead.submit(self._views, self.step + 1)
                 row = self._learn(numbers, views)
                 self.step += 1
+                if on_step is not None:
+                    on_step(self.step)
                 now = time.monotonic()
                 self.seconds, began = self.seconds + now - began, now
                 if self.step % _JUDGE_EVERY == 0 or self.step == end:
@@ -222,25 +226,3 @@ def _write(path: Path, state: dict[str, Any]) -> None:
     buffer = io.BytesIO()
     torch.save(state, buffer)
     write_whole(path, buffer.getvalue())
-
-
-def main(arguments: Sequence[str] | None = None) -> None:
-    """Train from the command line."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("pictures", type=Path)
-    parser.add_argument("folder", type=Path)
-    for field in fields(VisualTraining):
-        parser.add_argument(
-            f"--{field.name.replace('_', '-')}", type=type(field.default), default=field.default
-        )
-    parser.add_argument("--start", type=Path, help="weights.pt of an earlier run to begin with")
-    options = vars(parser.parse_args(arguments))
-    pictures: npt.NDArray[np.uint8] = np.load(options.pop("pictures"), mmap_mode="r")
-    folder, start = options.pop("folder"), options.pop("start")
-    torch.set_flush_denormal(True)
-    device = "cuda" if torch.cuda.is_available() else "cpu"
-    TrainingRun(pictures, folder, VisualTraining(**options), device, start).run()
-
-
-if __name__ == "__main__":
-    main()

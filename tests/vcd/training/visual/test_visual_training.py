@@ -20,10 +20,10 @@ from vcd.training.visual.held_out import HeldOut
 from vcd.training.visual.made import make_picture
 from vcd.training.visual.marks import make_marks
 from vcd.training.visual.network import VisualNetwork, load_network
-from vcd.training.visual.pictures import SIDE, load_photographs
+from vcd.training.visual.pictures import SIDE, gather, load_photographs, open_pictures
 from vcd.training.visual.publish import spread, training_pictures
 from vcd.training.visual.run import TrainingRun
-from vcd.training.visual.settings import VisualTraining
+from vcd.training.visual.settings import VisualTraining, read_settings, settings_text
 
 
 @pytest.fixture(scope="module")
@@ -229,3 +229,54 @@ def test_whitening_looks_at_what_was_trained_on_and_spreads_it(pictures):
 def test_settings_out_of_range_are_refused(wrong):
     with pytest.raises(ContractError):
         VisualTraining(**wrong)
+
+
+def test_settings_as_text_are_the_defaults(tmp_path):
+    path = tmp_path / "settings.toml"
+    path.write_text(settings_text())
+    assert read_settings(path) == VisualTraining()
+    path.write_text("steps = 5\nsmall_steps = 0\nrate = 1\n")
+    assert read_settings(path) == VisualTraining(steps=5, small_steps=0, rate=1.0)
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("steps = ", "is not TOML"),
+        ("stepps = 5", "'stepps' is no setting"),
+        ("steps = 5.5", "steps is 5.5, not a whole number"),
+        ("rate = true", "rate is True, not a number"),
+        ("momentum = 1.0", "momentum and shared lie in"),
+        (None, "cannot be read"),
+    ],
+)
+def test_broken_settings_are_told(tmp_path, text, told):
+    path = tmp_path / "settings.toml"
+    if text is not None:
+        path.write_text(text)
+    with pytest.raises(ModelError, match=told) as caught:
+        read_settings(path)
+    assert caught.value.file == str(path)
+
+
+def test_pictures_are_gathered_and_opened_again(tmp_path, pictures):
+    from PIL import Image
+
+    for k, picture in enumerate(pictures[:6]):
+        Image.fromarray(picture).save(tmp_path / f"{k}.png")
+    number = gather([tmp_path], tmp_path / "pictures.npy", made=2, seed=3)
+    shown = open_pictures(tmp_path / "pictures.npy")
+    assert shown.shape == (number, SIDE, SIDE, 3)
+    assert 2 < number <= 8
+    np.save(tmp_path / "small.npy", np.zeros((3, 8, 8, 3), np.uint8))
+    (tmp_path / "text.npy").write_text("no pictures")
+    for name, told in (("small.npy", "not uint8"), ("text.npy", "no file of pictures")):
+        with pytest.raises(MediaError, match=told):
+            open_pictures(tmp_path / name)
+
+
+def test_a_folder_without_a_run_is_told(tmp_path):
+    (tmp_path / "weights.pt").write_bytes(b"no weights")
+    for folder in (tmp_path, tmp_path / "gone"):
+        with pytest.raises(ModelError, match="holds no weights"):
+            load_network(folder / "weights.pt")
