@@ -1,0 +1,130 @@
+"""How well edited copies of single pictures are found: micro-AP over all pairs, and by edit.
+
+    python benchmarks/image_edits.py PHOTOGRAPHS... [--model visual --model sscd]
+
+PHOTOGRAPHS are tar archives or folders; only those that training leaves aside are used (about every
+eighth, by a hash of the file). A third of them is asked for and half is listed; the rest asks in
+vain, and lends the second picture of compositions. Every picture asked for is edited in each way of
+`vcd eval make`, strongly, in three ways at once, and as a small, badly compressed file. The edits
+are not those of training.
+"""
+
+from __future__ import annotations
+
+import argparse
+import io
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import av
+import numpy as np
+import numpy.typing as npt
+
+from vcd.descriptors import DescriptorModel, load_manifest
+from vcd.media.pixels import scale_pixels
+from vcd.media.thumbnails import encode_jpeg
+from vcd.training.visual.pictures import load_photographs
+from vcd_eval.making.picture_edits import PICTURE_EDITS, prepare_edit
+from vcd_eval.ranking import average_precision, count_by_score
+
+STRENGTH = 0.8
+TOGETHER = 3  # edits of a combination
+VAIN = 4  # queries of each picture that is not listed
+ALIKE = 0.95  # correlation of 16 x 16 grey pictures, from which on two are one
+BATCH = 8
+
+Pictures = npt.NDArray[np.uint8]
+Scores = npt.NDArray[np.float32]
+
+
+def without_repeats(pictures: Pictures) -> Pictures:
+    """Return pictures of which no two are nearly the same."""
+    small = np.stack([scale_pixels(picture, 16, 16).mean(axis=2).ravel() for picture in pictures])
+    small -= small.mean(axis=1, keepdims=True)
+    small /= np.maximum(np.linalg.norm(small, axis=1, keepdims=True), 1e-9)
+    alike = np.triu(small @ small.T > ALIKE, 1).any(axis=0)
+    kept: Pictures = pictures[~alike]
+    return kept
+
+
+def edit(name: str, picture: Pictures, other: Pictures, rng: np.random.Generator) -> Pictures:
+    """Return a copy of a picture, edited in a way by name."""
+    if name == "low quality":
+        share = rng.uniform(0.2, 0.4)
+        side = round(picture.shape[0] * share)
+        data = encode_jpeg(scale_pixels(picture, side, side), int(rng.integers(5, 16)))
+        with av.open(io.BytesIO(data), mode="r") as container:
+            frame = next(container.decode(video=0))
+            return np.asarray(frame.to_ndarray(format="rgb24"), dtype=np.uint8)
+    names = rng.choice(list(PICTURE_EDITS), TOGETHER, False) if name == "combination" else [name]
+    for one in names:
+        draw = prepare_edit(str(one), picture.shape[:2], STRENGTH, rng)
+        picture = draw(picture, 0, other)
+    return picture
+
+
+def described(model: DescriptorModel, pictures: Sequence[Pictures]) -> tuple[Scores, float]:
+    """Return descriptors, shape (n, d), and the CPU milliseconds of one."""
+    width, height = int(model.info.input["width"]), int(model.info.input["height"])
+    scaled = [scale_pixels(picture, width, height) for picture in pictures]
+    began = time.process_time()
+    vectors = [model(np.stack(scaled[i : i + BATCH])) for i in range(0, len(scaled), BATCH)]
+    spent = time.process_time() - began
+    return np.concatenate(vectors), 1000 * spent / len(pictures)
+
+
+def measure(scores: Scores, own: npt.NDArray[np.int64]) -> tuple[float, float]:
+    """Return micro-AP and recall at 90 % precision; `own` is the picture asked for, or -1."""
+    right = own[:, None] == np.arange(scores.shape[1])
+    _, retrieved, found = count_by_score(scores.ravel().astype(np.float64), right.ravel())
+    total = int((own >= 0).sum())
+    precise = found[found >= 0.9 * retrieved]
+    return average_precision(found, retrieved, total), float(precise.max(initial=0)) / total
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("photographs", nargs="+", type=Path)
+    parser.add_argument("--model", action="append", help="id or name; the default where left out")
+    options = parser.parse_args()
+    rng = np.random.default_rng(0)
+    pictures = without_repeats(load_photographs(options.photographs, reserve=True))
+    pictures = pictures[rng.permutation(len(pictures))]
+    asked, listed = len(pictures) // 3, len(pictures) // 2
+    names = [*PICTURE_EDITS, "combination", "low quality"]
+    lent: Callable[[], Pictures] = lambda: pictures[rng.integers(listed, len(pictures))]  # noqa: E731
+    queries, own, kinds = [], [], []
+    for number, picture in enumerate(pictures):
+        if number < asked:
+            chosen = names
+        elif number >= listed:
+            chosen = [str(name) for name in rng.choice(names, VAIN, replace=False)]
+        else:
+            continue
+        for name in chosen:
+            queries.append(edit(name, picture, lent(), rng))
+            own.append(number if number < asked else -1)
+            kinds.append(name)
+    of, kind = np.array(own), np.array(kinds)
+    print(
+        f"{asked} pictures in {len(names)} ways, {(of < 0).sum()} queries in vain, {listed} listed"
+    )
+    manifest = load_manifest()
+    for name in options.model or [manifest.default("visual").id]:
+        model = DescriptorModel(manifest.get(name))
+        listing, _ = described(model, list(pictures[:listed]))
+        vectors, spent = described(model, queries)
+        scores = vectors @ listing.T
+        uap, recall = measure(scores, of)
+        print(
+            f"{model.info.id}: micro-AP {uap:.3f}, recall at 90 % precision {recall:.3f}, ", end=""
+        )
+        print(f"{spent:.1f} CPU ms a picture")
+        for edit_name in names:
+            rows = (kind == edit_name) | (of < 0)
+            print(f"  {edit_name:12} {measure(scores[rows], of[rows])[0]:.3f}")
+
+
+if __name__ == "__main__":
+    main()
