@@ -17,7 +17,7 @@ from vcd.training.visual.pictures import Pictures
 
 __all__ = ["publish", "spread", "training_pictures"]
 
-_SHRINKAGE = 0.3
+_SHRINKAGE = 0.5
 _WHITENED_ON = 2000  # pictures
 _BATCH = 16
 
