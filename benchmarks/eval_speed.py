@@ -36,9 +36,12 @@ def segments(rng: np.random.Generator, n: int, queries: int, references: int) ->
     """Return segments of 2 to 32 s anywhere in the first ten minutes of any pair."""
     start = rng.uniform(0, 600, (n, 2))
     end = start + rng.uniform(2, 32, (n, 1))
+    # One text a video, as the readers of files give it.
+    query_names = [f"Q{i:06d}" for i in range(queries)]
+    ref_names = [f"R{i:06d}" for i in range(references)]
     return SegmentTable(
-        query_ids=[f"Q{i:06d}" for i in rng.integers(0, queries, n)],
-        ref_ids=[f"R{i:06d}" for i in rng.integers(0, references, n)],
+        query_ids=[query_names[i] for i in rng.integers(0, queries, n)],
+        ref_ids=[ref_names[i] for i in rng.integers(0, references, n)],
         query_times=np.stack([start[:, 0], end[:, 0]], axis=1),
         ref_times=np.stack([start[:, 1], end[:, 1]], axis=1),
         scores=rng.random(n),

@@ -1,8 +1,8 @@
-"""How much a score may move by the luck of the queries: bootstrap over queries."""
+"""How much the segment micro-AP may move by the luck of the queries: bootstrap over queries."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -10,10 +10,10 @@ import numpy.typing as npt
 
 from vcd.errors import EvaluationError
 from vcd_eval.formats import SegmentTable
+from vcd_eval.measures import segment_uap
+from vcd_eval.vsc import segment_ap_of_draws
 
-__all__ = ["Difference", "interval", "paired_difference", "resampled"]
-
-Score = Callable[[SegmentTable, SegmentTable], float]
+__all__ = ["Difference", "interval", "paired_difference"]
 
 _OUTER = (2.5, 97.5)  # percentiles of a 95 % interval
 
@@ -35,21 +35,19 @@ def interval(
     groundtruth: SegmentTable,
     predictions: SegmentTable,
     queries: Sequence[str],
-    score: Score,
     *,
     draws: int = 200,
     seed: int = 0,
 ) -> tuple[float, float]:
-    """Return the 95 % percentile interval of a score (Efron 1979).
+    """Return the 95 % percentile interval of the segment micro-AP (Efron 1979).
 
     Parameters
     ----------
     groundtruth, predictions : SegmentTable
     queries : sequence of str
         Ids of all queries, those without a copy among them.
-    score : callable
-        Of ground truth and predictions; draws for which it is NaN are left out.
     draws : int
+        Those in which the score is undefined are left out.
     seed : int
 
     Returns
@@ -62,7 +60,7 @@ def interval(
     EvaluationError
         The ground truth has a query that is not listed.
     """
-    values = _draw(groundtruth, [predictions], queries, score, draws=draws, seed=seed)[:, 0]
+    values = _draw(groundtruth, [predictions], queries, draws=draws, seed=seed)[:, 0]
     return _outer(values)
 
 
@@ -71,7 +69,6 @@ def paired_difference(
     first: SegmentTable,
     second: SegmentTable,
     queries: Sequence[str],
-    score: Score,
     *,
     draws: int = 1000,
     seed: int = 0,
@@ -81,12 +78,12 @@ def paired_difference(
     Parameters and errors as in `interval`. The p-value is twice the share of draws on the smaller
     side of 0, counted with one draw more so that it is never 0; NaN where no draw is left.
     """
-    values = _draw(groundtruth, [first, second], queries, score, draws=draws, seed=seed)
+    values = _draw(groundtruth, [first, second], queries, draws=draws, seed=seed)
     differences = values[:, 1] - values[:, 0]
     low, high = _outer(differences)
     side = min((differences <= 0).sum(), (differences >= 0).sum())
     return Difference(
-        value=score(groundtruth, second) - score(groundtruth, first),
+        value=segment_uap(groundtruth, second) - segment_uap(groundtruth, first),
         low=low,
         high=high,
         p_value=(
@@ -97,25 +94,10 @@ def paired_difference(
     )
 
 
-def resampled(table: SegmentTable, drawn: Sequence[str]) -> SegmentTable:
-    """Return the rows of the drawn queries; one drawn twice is there twice, under two ids."""
-    rows: dict[str, list[int]] = {}
-    for i, query in enumerate(table.query_ids):
-        rows.setdefault(query, []).append(i)
-    index, ids = [], []
-    for number, query in enumerate(drawn):
-        of_query = rows.get(query, [])
-        index += of_query
-        ids += [f"{number}:{query}"] * len(of_query)
-    taken = table.take(np.array(index, np.int64))
-    return SegmentTable(ids, taken.ref_ids, taken.query_times, taken.ref_times, taken.scores)
-
-
 def _draw(
     groundtruth: SegmentTable,
     runs: Sequence[SegmentTable],
     queries: Sequence[str],
-    score: Score,
     *,
     draws: int,
     seed: int,
@@ -127,13 +109,11 @@ def _draw(
             remedy="list all queries, those without a copy among them",
         )
     rng = np.random.default_rng(seed)
-    names = list(queries)
-    values = []
-    for _ in range(draws):
-        drawn = [names[k] for k in rng.integers(len(names), size=len(names))]
-        truth = resampled(groundtruth, drawn)
-        values.append([score(truth, resampled(run, drawn)) for run in runs])
-    scores = np.array(values, np.float64).reshape(-1, len(runs))
+    n = len(queries)
+    counts = [np.bincount(rng.integers(n, size=n), minlength=n) for _ in range(draws)]
+    scores = np.stack(
+        [segment_ap_of_draws(groundtruth, run, queries, counts) for run in runs], axis=1
+    )
     return scores[np.isfinite(scores).all(axis=1)]
 
 

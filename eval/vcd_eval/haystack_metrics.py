@@ -54,9 +54,7 @@ def haystack_metrics(
         if name != "any":
             descriptor[name] = pair_ap(truth, run.candidates[name]).ap
         known = sorted(set(queries) | set(truth.query_ids))
-        spread[f"segment_uap_{name}"] = list(
-            interval(truth, predictions, known, segment_uap, draws=draws)
-        )
+        spread[f"segment_uap_{name}"] = list(interval(truth, predictions, known, draws=draws))
     truth, predictions = haystack.truth("any"), run.predictions["any"]
     chosen = predictions.take(scores_of(predictions) >= threshold)
     errors = boundary_errors(truth, chosen)

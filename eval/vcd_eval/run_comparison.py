@@ -89,9 +89,7 @@ def compare_runs(first: Path, second: Path, *, draws: int = 1000, seed: int = 0)
             rows=len(truth),
             first=segment_uap(truth, before),
             second=segment_uap(truth, after),
-            difference=paired_difference(
-                truth, before, after, queries, segment_uap, draws=draws, seed=seed
-            ),
+            difference=paired_difference(truth, before, after, queries, draws=draws, seed=seed),
         )
 
     streams: dict[str, ComparedScore] = {}
