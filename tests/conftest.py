@@ -77,8 +77,8 @@ def cache_folder(run_folder):
     return folder
 
 
-@pytest.fixture(scope="session")
-def chromium(tmp_path_factory):
+@pytest.fixture(scope="module")
+def chromium(tmp_path_factory, run_folder):
     """Return a browser under control; tests are skipped where there is none."""
     webdriver = pytest.importorskip("selenium.webdriver")
     binary = shutil.which("chromium") or shutil.which("google-chrome")
@@ -90,6 +90,8 @@ def chromium(tmp_path_factory):
     for flag in (*BROWSER_FLAGS, f"--user-data-dir={tmp_path_factory.mktemp('profile')}"):
         options.add_argument(flag)
     options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
-    chrome = webdriver.Chrome(options=options, service=webdriver.ChromeService(driver))
-    yield chrome
-    chrome.quit()
+    with (run_folder / "browser.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)  # two at once starve each other on a small machine
+        chrome = webdriver.Chrome(options=options, service=webdriver.ChromeService(driver))
+        yield chrome
+        chrome.quit()

@@ -88,8 +88,14 @@ class TrainingRun:
 
         `on_step` is told how many steps are taken.
         """
-        torch.set_flush_denormal(True)
-        end = self.settings.steps if until is None else min(until, self.settings.steps)
+        torch.set_flush_denormal(True)  # they slow a CPU down many times
+        try:
+            self._run(self.settings.steps if until is None else until, on_step)
+        finally:
+            torch.set_flush_denormal(False)
+
+    def _run(self, until: int, on_step: Callable[[int], None] | None) -> None:
+        end = min(until, self.settings.steps)
         began = saved = time.monotonic()
         with ThreadPoolExecutor(1) as ahead:
             coming = ahead.submit(self._views, self.step)
