@@ -3,10 +3,10 @@
     python benchmarks/image_edits.py PHOTOGRAPHS... [--model visual --model sscd]
 
 PHOTOGRAPHS are tar archives or folders; only those that training leaves aside are used (about every
-eighth, by a hash of the file). A third of them is asked for and half is listed; the rest asks in
-vain, and lends the second picture of compositions. Every picture asked for is edited in each way of
-`vcd eval make`, strongly, in three ways at once, and as a small, badly compressed file. The edits
-are not those of training.
+eighth, by a hash of the file; they calibrate probabilities, on which nothing here depends). A third
+of them is asked for and half is listed; the rest asks in vain, and lends the second picture of
+compositions. Every picture asked for is edited in each way of `vcd eval make`, strongly, in three
+ways at once, and as a small, badly compressed file. The edits are not those of training.
 """
 
 from __future__ import annotations

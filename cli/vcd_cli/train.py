@@ -43,7 +43,7 @@ def check_extra() -> None:
     ------
     MissingExtraError
     """
-    for name in ("torch", "onnx", "efficientnet_lite_pytorch"):
+    for name in ("torch", "onnx", "efficientnet_lite_pytorch", "PIL"):
         if importlib.util.find_spec(name) is None:
             raise MissingExtraError(
                 f"training needs {name}", remedy='pip install "vcd-engine[train]"'
@@ -71,7 +71,6 @@ def data(
     seed: Annotated[int, typer.Option(min=0, help="Another number gives other pictures.")] = 0,
 ) -> int:
     """Gather the pictures to train on; about every eighth photograph is kept for calibration."""
-    check_extra()
     from vcd.training.visual.pictures import gather
 
     options.check_writable(out)

@@ -218,8 +218,8 @@ class _Pieces:
 
 def _steps(groundtruth: SegmentTable, predictions: SegmentTable) -> Array:
     """Return score, precision and recall after each group of equal scores, best first."""
-    levels, axes = _cut(groundtruth, predictions)
-    curve = _curve(-levels, axes, [piece.length for piece in axes])
+    scores, axes = _cut(groundtruth, predictions)
+    curve = _curve(scores, axes, [pieces.length for pieces in axes])
     if curve is None:
         raise EvaluationError(
             "the ground truth covers nothing, so the metric is undefined",
@@ -257,18 +257,19 @@ def segment_ap_of_draws(
     EvaluationError
         The predictions have no scores.
     """
-    levels, axes = _cut(groundtruth, predictions)
+    scores, axes = _cut(groundtruth, predictions)
     number = {query: n for n, query in enumerate(queries)}
     of_pair = np.full(len(groundtruth) + len(predictions), len(number))
     for table, pair in zip(
         (groundtruth, predictions), _pair_numbers(groundtruth, predictions), strict=True
     ):
         of_pair[pair] = [number.get(query, len(number)) for query in table.query_ids]
+    query = [of_pair[pieces.pair] for pieces in axes]
     found = []
-    for row in np.atleast_2d(np.asarray(counts, np.float64)):
+    for row in np.asarray(counts, np.float64):
         often = np.append(row, 0.0)
-        lengths = [pieces.length * often[of_pair[pieces.pair]] for pieces in axes]
-        curve = _curve(-levels, axes, lengths)
+        lengths = [pieces.length * often[of] for pieces, of in zip(axes, query, strict=True)]
+        curve = _curve(scores, axes, lengths)
         found.append(nan if curve is None else _area(curve))
     return np.array(found)
 
@@ -280,7 +281,7 @@ def _area(curve: Array) -> float:
 def _cut(
     groundtruth: SegmentTable, predictions: SegmentTable
 ) -> tuple[Array, tuple[_Pieces, _Pieces]]:
-    """Return the negated scores of all groups, and the pieces of both axes.
+    """Return the scores of all groups, best first, and the pieces of both axes.
 
     Each moment of a pair's axis counts as seen from the first group on that covers it, and as hit
     from the first on in which it is seen and a true segment over it is touched as well. Two numbers
@@ -321,7 +322,7 @@ def _cut(
                 true=np.append(considered <= never, np.zeros(len(lonely), np.bool_)),
             )
         )
-    return levels, (axes[0], axes[1])
+    return -levels, (axes[0], axes[1])
 
 
 def _curve(scores: Array, axes: tuple[_Pieces, _Pieces], lengths: Sequence[Array]) -> Array | None:

@@ -27,6 +27,7 @@ from vcd.descriptors.visual import VisualTrackBuilder
 from vcd.detection import STILL
 from vcd.encoding import write_whole
 from vcd.engine import Engine
+from vcd.errors import MediaError, ModelError
 from vcd.media import SAMPLE_RATE, Frame, Samples
 from vcd.records import Segment, VideoDescriptor
 from vcd.training.first_audio import FROM_EACH, Sound, edit, read_sounds
@@ -39,6 +40,7 @@ RATE = 2.0  # frames a second
 REFERENCES = 40
 QUERIES = 120
 SECONDS = 24  # of a reference
+LONGEST = 28 * SAMPLE_RATE  # samples, of a query
 OWN = 0.65  # of all material, for references; queries are filled up from the rest
 SAME = 0.4
 """A found segment is right when sqrt(overlap / enclosing box) with a true one exceeds this."""
@@ -119,6 +121,8 @@ class Maker:
         photos = [scaled(photos[k]) for k in self.rng.permutation(len(photos))]
         sounds = [sounds[k] for k in self.rng.permutation(len(sounds))]
         cut = [int(len(pieces) * OWN) for pieces in (photos, sounds)]
+        if not photos[cut[0] :] or not any(len(s) > LONGEST for s in sounds[cut[1] :]):
+            raise _too_little()
         # Two references that shared a piece would make true copies look like false alarms.
         self.own = iter(photos[: cut[0]]), iter(sounds[: cut[1]])
         self.foreign = cycle(photos[cut[0] :]), cycle(sounds[cut[1] :])
@@ -130,9 +134,12 @@ class Maker:
         """Return a film from material of references, each piece used once, or from the rest."""
         photos, sounds = self.foreign if foreign else self.own
         length = int(seconds * SAMPLE_RATE)
-        sound = next(s for s in sounds if len(s) > length)
-        start = self.rng.integers(len(sound) - length)
-        return make_film(photos, sound[start : start + length], self.rng)
+        try:
+            sound = next(s for s in sounds if len(s) > length)
+            start = self.rng.integers(len(sound) - length)
+            return make_film(photos, sound[start : start + length], self.rng)
+        except StopIteration:
+            raise _too_little() from None
 
     def query(self, references: Sequence[Film]) -> tuple[Film, list[tuple[int, Segment]]]:
         """Return a query and its truth: the number of a reference and the segment, or nothing."""
@@ -171,6 +178,13 @@ class Maker:
         heard.add(Samples(0.0, film.sound.astype(np.float32)))
         tracks = {t.key: t.quantised() for t in (seen.finish(), heard.finish())}
         return VideoDescriptor(name, len(film.sound) / SAMPLE_RATE, tracks)
+
+
+def _too_little() -> MediaError:
+    return MediaError(
+        f"too little material for {REFERENCES} references and {QUERIES} queries",
+        remedy="give some hundred photographs, and some hundred sounds of over half a minute",
+    )
 
 
 def is_right(found: Segment, truth: Segment) -> bool:
@@ -233,6 +247,13 @@ def calibrate(photographs: Sequence[Path], sounds: Path, folder: Path) -> Found:
         Folder of sound files.
     folder : Path
         Models folder, whose default models are calibrated.
+
+    Raises
+    ------
+    MediaError
+        There is too little material, or a file cannot be read.
+    ModelError
+        There are no such models, or they find nothing.
     """
     photos = list(load_photographs(photographs, reserve=True))
     maker = Maker(photos, read_sounds(sounds, start=FROM_EACH + 5), folder)
@@ -252,6 +273,12 @@ def calibrate(photographs: Sequence[Path], sounds: Path, folder: Path) -> Found:
                 passes = engine.passes(engine.matrices(prepared, reference))
                 for name, segments in passes.items():
                     found.setdefault(name, []).extend(judged(name, segments, asked, right))
+    if {"visual", "audio", "fused", STILL} - found.keys():
+        raise ModelError(
+            "the default models find no copy in the made set, so there is nothing to fit",
+            file=folder,
+            remedy="vcd models verify tells whether they are whole",
+        )
     write(
         folder / FILE_NAME,
         {name: fit(*zip(*pairs, strict=True)) for name, pairs in found.items()},

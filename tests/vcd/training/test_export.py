@@ -9,8 +9,7 @@ torch = pytest.importorskip("torch", reason="needs the extra train")
 pytest.importorskip("efficientnet_lite_pytorch", reason="needs the extra train")
 
 from vcd.descriptors import DescriptorModel, load_background, load_manifest
-from vcd.records import Segment
-from vcd.training.calibration import SIZE, edit_frames, fit, is_right
+from vcd.training.calibration import SIZE, edit_frames
 from vcd.training.export import describe_background, export_model
 from vcd.training.first_audio import discriminants, edit
 from vcd.training.visual.background import made_frames
@@ -93,27 +92,3 @@ def test_edits_keep_shape_and_are_finite():
     for _ in range(20):
         (frame,) = edit_frames([picture], rng)
         assert (frame.shape, frame.dtype) == (picture.shape, np.uint8)
-
-
-@pytest.mark.parametrize(("slope", "intercept"), [(1.0, 0.0), (0.6, -2.0), (1.5, 1.0)])
-def test_fit_finds_the_calibration_that_made_the_labels(slope, intercept):
-    rng = np.random.default_rng(0)
-    confidence = rng.uniform(0.01, 0.99, 20_000)
-    logit = slope * np.log(confidence / (1 - confidence)) + intercept
-    right = rng.uniform(size=len(logit)) < 1 / (1 + np.exp(-logit))
-    found = fit(confidence, right)
-    assert found["slope"] == pytest.approx(slope, abs=0.1)
-    assert found["intercept"] == pytest.approx(intercept, abs=0.1)
-
-
-def test_fit_of_separable_labels_stays_sensible():
-    found = fit([0.1] * 50 + [0.9] * 20, [False] * 50 + [True] * 20)
-    assert 0.5 < found["slope"] < 4
-    assert abs(found["intercept"]) < 3
-
-
-def test_overlap_decides_what_is_right():
-    truth = Segment(0, 10, 0, 10, 1)
-    assert is_right(Segment(1, 10, 1, 10, 1), truth)
-    assert not is_right(Segment(0, 3, 0, 3, 1), truth)
-    assert not is_right(Segment(0, 10, 20, 30, 1), truth)

@@ -12,7 +12,7 @@ from torch.nn import functional as F
 
 from vcd.training.visual.pictures import load_photographs
 
-__all__ = ["background_frames", "made_frames"]
+__all__ = ["background_frames", "made_frames", "scaled"]
 
 _PHOTOS = 700
 _BLURRED = 40
@@ -60,7 +60,8 @@ def _card(size: int, rng: np.random.Generator) -> Picture:
     return np.clip(card, 0, 255).astype(np.uint8)
 
 
-def _scaled(picture: Picture, size: int) -> Picture:
+def scaled(picture: Picture, size: int) -> Picture:
+    """Return a picture as a square of `size` pixels a side; antialiased bilinear."""
     planes = torch.from_numpy(picture).permute(2, 0, 1)[None].float()
     small = F.interpolate(planes, size=size, mode="bilinear", antialias=True, align_corners=False)
     return small[0].clamp(0, 255).permute(1, 2, 0).byte().numpy()  # type: ignore[no-any-return]
@@ -78,7 +79,7 @@ def background_frames(
     """Yield batches of photographs, some of them blurred, and of frames that many videos share."""
     known = load_photographs(sources)
     order = np.random.default_rng(seed).permutation(len(known))
-    photos = [_scaled(known[k], size) for k in order[:_PHOTOS]]
+    photos = [scaled(known[k], size) for k in order[:_PHOTOS]]
     pictures = [*photos, *(_blurred(p, size) for p in photos[:_BLURRED]), *made_frames(size)]
     for i in range(0, len(pictures), _BATCH):
         yield np.stack(pictures[i : i + _BATCH])

@@ -17,7 +17,6 @@ from vcd.errors import MediaError
 from vcd.training.visual.made import make_picture
 
 __all__ = [
-    "MADE",
     "SIDE",
     "Pictures",
     "gather",
@@ -28,9 +27,6 @@ __all__ = [
 
 RESERVE = 8
 """About every eighth photograph is kept from training, for calibration."""
-
-MADE = 3000
-"""Pictures made by program, beside the photographs."""
 
 SIDE = 224
 """Pixels a side at which pictures are kept: a quarter of the area still fills a view."""
@@ -111,7 +107,7 @@ def _decoded(data: bytes) -> Pictures | None:
         return None
 
 
-def gather(sources: Sequence[Path], output: Path, *, made: int = MADE, seed: int = 0) -> int:
+def gather(sources: Sequence[Path], output: Path, *, made: int, seed: int) -> int:
     """Write the pictures to train on, in an order drawn by the seed; return how many they are.
 
     The first pictures of the file are thereby a fair sample of all kinds.

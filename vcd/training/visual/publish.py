@@ -8,10 +8,9 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 import torch
-from torch.nn import functional as F
 
 from vcd.training.export import describe_background, export_model
-from vcd.training.visual.background import background_frames
+from vcd.training.visual.background import background_frames, scaled
 from vcd.training.visual.network import VisualNetwork, load_network
 from vcd.training.visual.pictures import Pictures
 
@@ -69,11 +68,7 @@ def training_pictures(pictures: Pictures, held_out: int, size: int) -> Iterator[
     number = min(_WHITENED_ON, len(pictures) - held_out)
     chosen = np.linspace(held_out, len(pictures) - 1, number).astype(np.int64)
     for i in range(0, number, _BATCH):
-        planes = torch.from_numpy(np.array(pictures[chosen[i : i + _BATCH]])).permute(0, 3, 1, 2)
-        small = F.interpolate(
-            planes.float(), size=size, mode="bilinear", antialias=True, align_corners=False
-        )
-        yield small.clamp(0, 255).permute(0, 2, 3, 1).byte().numpy()
+        yield np.stack([scaled(np.array(pictures[k]), size) for k in chosen[i : i + _BATCH]])
 
 
 def publish(

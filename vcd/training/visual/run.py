@@ -17,7 +17,7 @@ import numpy as np
 import torch
 
 from vcd.encoding import write_whole
-from vcd.errors import ModelError
+from vcd.errors import ContractError, ModelError
 from vcd.training.visual.contrast import Bank, contrastive_loss, differential_entropy
 from vcd.training.visual.edits import Views, make_views
 from vcd.training.visual.held_out import HeldOut
@@ -49,7 +49,10 @@ class TrainingRun:
     Raises
     ------
     ModelError
-        The folder holds a run of other settings.
+        The folder holds a run of other settings, or the run to begin with has vectors of another
+        length.
+    ContractError
+        There are fewer pictures than are held out and in one batch.
     """
 
     def __init__(
@@ -62,11 +65,24 @@ class TrainingRun:
     ) -> None:
         self.settings, self.folder = settings, folder
         self.device = torch.device(device or ("cuda" if torch.cuda.is_available() else "cpu"))
+        needed = settings.held_out + settings.batch
+        if len(pictures) < needed:
+            raise ContractError(
+                f"{len(pictures)} pictures are too few to hold out {settings.held_out} and to draw "
+                f"{settings.batch} a step",
+                remedy=f"gather at least {needed}, or set held_out and batch lower",
+            )
         self.pictures = pictures[settings.held_out :]
         torch.manual_seed(settings.seed)
         self.network = VisualNetwork(settings.dimensions, frozen_blocks=settings.frozen_blocks)
         if start is not None:
-            begun, _ = load_network(start)
+            begun, earlier = load_network(start)
+            if earlier.dimensions != settings.dimensions:
+                raise ModelError(
+                    f"is a run of {earlier.dimensions} dimensions, not {settings.dimensions}",
+                    file=start,
+                    remedy="set dimensions alike",
+                )
             self.network.load_state_dict(begun.state_dict())
         self.network = self.network.to(self.device, memory_format=torch.channels_last).train()
         self.keys = copy.deepcopy(self.network).requires_grad_(False).eval()
