@@ -23,7 +23,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from vcd.localization import LineLocalizer, confidence
+from vcd.localization import LineLocalizer, default_confidence
 from vcd.localization.alignment import Proposal
 from vcd.localization.bounds import TimeAxis, to_segment
 from vcd.localization.features import FEATURES
@@ -47,8 +47,9 @@ class Judged:
 
     name = "lines"
 
-    def __init__(self, scores: Mapping[Pair, Array] | None = None) -> None:
+    def __init__(self, scores: Mapping[Pair, Array] | None = None, *, unjudged: bool) -> None:
         self.scores = scores
+        self.unjudged = unjudged  # features alone are wanted: weights may not fit them yet
         self.pair: Pair = ("", "")
         self.features: dict[Pair, Array] = {}
         self.found: dict[Pair, list[Segment]] = {}
@@ -57,8 +58,12 @@ class Judged:
     def localize(self, matrix: SimilarityMatrix) -> list[Segment]:
         """Return every line, and keep it with its features."""
         proposals = self._lines.proposals(matrix)
-        own = np.array([confidence(p.features) for p in proposals])
-        scores = own if self.scores is None else self.scores[self.pair]
+        if self.scores is not None:
+            scores = self.scores[self.pair]
+        elif self.unjudged:
+            scores = np.zeros(len(proposals))
+        else:
+            scores = np.array([default_confidence()(p.features) for p in proposals])
         self.features[self.pair] = np.array([p.features.array() for p in proposals]).reshape(
             -1, len(FEATURES)
         )
@@ -156,7 +161,7 @@ def main() -> None:
     options = parser.parse_args()
     truth = read_groundtruth(options.path.with_suffix(".csv"))
     pairs = list(read_matrices(options.path, list_pairs(options.path)))
-    judged = Judged()
+    judged = Judged(unjudged=options.fit)
     contender = Contender(judged, threshold=THRESHOLD)
     compare(pairs[:1], truth.take(np.zeros(len(truth), np.bool_)), {"warm": contender})
     score = compare(pairs, truth, {"lines": contender})["lines"]

@@ -28,7 +28,7 @@ from vcd.errors import (
     VcdError,
     display_name,
 )
-from vcd.localization import LineLocalizer, Localizer, StillLocalizer, is_still
+from vcd.localization import Confidence, LineLocalizer, Localizer, StillLocalizer, is_still
 from vcd.media import Decoder, Limits, get_decoder
 from vcd.records import (
     STREAMS,
@@ -36,6 +36,7 @@ from vcd.records import (
     Segment,
     SimilarityMatrix,
     Stream,
+    Track,
     VideoDescriptor,
 )
 from vcd.similarity import PreparedTrack, evidence_matrix, fuse, prepare
@@ -82,8 +83,9 @@ class Engine:
         Frames a second that are described.
     exact : bool
         Decode every frame instead of skipping those that no sample needs.
-    threshold : float
-        Smallest probability of a match that is reported, in [0, 1].
+    threshold : float or str
+        Smallest probability of a match that is reported, in [0, 1]; or the name of an operating
+        point that was measured for the models: "strict", "balanced" or "review".
     min_length : float
         Shortest segment that is reported, in seconds.
     cache : path-like, optional
@@ -112,7 +114,7 @@ class Engine:
         streams: Iterable[Stream] = STREAMS,
         rate: float = 2.0,
         exact: bool = False,
-        threshold: float = 0.5,
+        threshold: float | str = 0.5,
         min_length: float = 2.5,
         cache: PathLike | None = None,
         decoder: str | Decoder = "pyav",
@@ -135,7 +137,9 @@ class Engine:
             if info.stream != stream:
                 raise ContractError(f"model {info.id} describes {info.stream}, not {stream}")
             self.models[stream] = info
-        self.localizer: Localizer = localizer or LineLocalizer()
+        self.localizer: Localizer = localizer or LineLocalizer(
+            confidences=_confidences(self.models, manifest.fusion)
+        )
         self._stills = StillLocalizer() if localizer is None else None
         self.rate = rate
         self.exact = exact
@@ -150,10 +154,14 @@ class Engine:
             cache=None if cache is None else DescriptorCache(Path(os.fsdecode(cache))),
         )
         self.detector = Detector(
-            threshold=threshold,
+            threshold=(
+                manifest.threshold(self.models.values(), threshold)
+                if isinstance(threshold, str)
+                else threshold
+            ),
             min_length=min_length,
-            # Fitted on our own localizer's confidences; another one's scores are taken as they are.
-            calibrations=_calibrations(self.models, manifest.fusion) if localizer is None else {},
+            # Another localizer's scores are taken as they are.
+            calibrations=_still_calibration(self.models) if localizer is None else {},
         )
 
     # Describing ---------------------------------------------------------------------------------
@@ -221,7 +229,11 @@ class Engine:
     def prepare(self, descriptor: VideoDescriptor) -> PreparedVideo:
         """Return a descriptor ready for comparison."""
         tracks = {
-            stream: prepare(track, load_background(self.models[stream]))
+            stream: prepare(
+                track,
+                load_background(self.models[stream]),
+                views=_views(descriptor, track),
+            )
             for stream in self.streams
             if (track := descriptor.tracks.get(stream)) is not None and len(track)
         }
@@ -380,13 +392,13 @@ class Engine:
 
     def _usable(self, descriptor: VideoDescriptor) -> VideoDescriptor:
         """Return the descriptor, after checking that it was made by this engine's models."""
-        for stream, info in self.models.items():
-            track = descriptor.tracks.get(stream)
-            if track is None:
+        for track in descriptor.tracks.values():
+            info = self.models.get(track.stream)
+            if info is None:
                 continue
             if track.model != info.id or track.vectors.shape[1] != info.dimensions:
                 raise DescriptorError(
-                    f"its {stream} track was made by model {track.model} "
+                    f"its {track.key} track was made by model {track.model} "
                     f"({track.vectors.shape[1]} dimensions), not by {info.id}",
                     file=descriptor.video_id,
                     remedy="describe the video again, or choose the model it was made by",
@@ -417,19 +429,31 @@ def _in_order(
         pool.shutdown(wait=False, cancel_futures=True)
 
 
-def _calibrations(
-    models: Mapping[Stream, ModelInfo], fusion: Mapping[str, Mapping[str, float]]
-) -> dict[str, Calibration]:
-    """Return the calibration of each pass; where none was fitted, the confidence stands."""
-    found = {
-        str(stream): Calibration.from_mapping(info.calibration) for stream, info in models.items()
-    }
-    if "visual" in models:
-        found[STILL] = Calibration.from_mapping(models["visual"].calibration.get(STILL, {}))
+def _views(descriptor: VideoDescriptor, track: Track) -> list[Track]:
+    """Return the further views of a track."""
+    others = (t for t in descriptor.tracks.values() if t.stream == track.stream)
+    return [other for other in others if other is not track and len(other)]
+
+
+def _confidences(
+    models: Mapping[Stream, ModelInfo], fusion: Mapping[str, Mapping[str, Any]]
+) -> dict[str, Confidence]:
+    """Return by pass how probable segments are, where that was fitted for these models."""
+    fitted = {str(stream): info.calibration for stream, info in models.items()}
     if len(models) == len(STREAMS):
         pair = "+".join(models[stream].id for stream in STREAMS)
-        found["fused"] = Calibration.from_mapping(fusion.get(pair, {}))
-    return found
+        fitted["fused"] = fusion.get(pair, {})
+    return {
+        name: Confidence.from_mapping(values)
+        for name, values in fitted.items()
+        if "weights" in values
+    }
+
+
+def _still_calibration(models: Mapping[Stream, ModelInfo]) -> dict[str, Calibration]:
+    if "visual" not in models:
+        return {}
+    return {STILL: Calibration.from_mapping(models["visual"].calibration.get(STILL, {}))}
 
 
 def _same_file(first: Source, second: Source) -> bool:

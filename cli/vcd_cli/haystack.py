@@ -18,6 +18,8 @@ EXAMPLES = """Examples:
 vcd eval haystack haystack/ --out run/
 
 vcd eval haystack haystack/ --out sscd/ --model sscd --streams visual
+
+vcd eval haystack haystack/ --out tn/ --localizer TN
 """
 
 
@@ -43,6 +45,14 @@ def haystack(
     rate: options.Rate = 2.0,
     exact: options.Exact = False,
     model: options.Models = None,
+    localizer: Annotated[
+        str | None,
+        typer.Option(
+            metavar="NAME",
+            help="Another way from the matrix to segments, to compare with: TN, TN-VSC, DP, DTW, "
+            "HV, with their published parameters. Their scores are no probabilities.",
+        ),
+    ] = None,
     jobs: options.Jobs = None,
     cache: options.Cache = None,
     no_cache: options.NoCache = False,
@@ -57,6 +67,7 @@ def haystack(
     from vcd_eval.haystack import RUNS, read_haystack, run_haystack
     from vcd_eval.haystack_metrics import haystack_metrics
     from vcd_eval.haystack_page import render_page
+    from vcd_eval.localizers import published
     from vcd_eval.run_comparison import LABELS, QUERIES, matches_file
 
     console = Console(quiet=quiet)
@@ -74,6 +85,7 @@ def haystack(
         decoder=decoder,
         threshold=0.0,
         min_length=min_length,
+        localizer=None if localizer is None else published(localizer),
     )
     with console.step("videos", 2) as step:
         run = run_haystack(

@@ -22,6 +22,8 @@ vcd match query.mp4 refs/
 
 vcd match uploads/ refs/ --threshold 0.9 --format csv --output matches.csv
 
+vcd match uploads/ refs/ --threshold strict --exit-code
+
 vcd match song.mp3 refs/ --streams audio
 
 vcd match query.mp4 refs/ --html report.html
@@ -54,8 +56,13 @@ def match(
         ),
     ],
     threshold: Annotated[
-        float, typer.Option(min=0, max=1, metavar="P", help="Smallest probability to report.")
-    ] = 0.5,
+        str,
+        typer.Option(
+            metavar="P",
+            help="Smallest probability to report: a number, or strict, balanced or review (see vcd "
+            "models thresholds).",
+        ),
+    ] = "0.5",
     top: Annotated[
         int | None, typer.Option(min=1, metavar="N", help="At most this many references a query.")
     ] = None,
@@ -101,7 +108,7 @@ def match(
         cache=cache,
         no_cache=no_cache,
         decoder=decoder,
-        threshold=threshold,
+        threshold=options.probability_or_name(threshold),
         min_length=min_length,
     )
     output = None if output == Path("-") else output
@@ -125,7 +132,7 @@ def match(
         run.plot(plot)
     if html is not None:
         subject = f"{display_name(query)} in {', '.join(display_name(path) for path in refs)}"
-        run.write_page(html, subject=subject, threshold=threshold)
+        run.write_page(html, subject=subject, threshold=engine.detector.threshold)
     if console.failures:
         return SOME_FAILED
     return FOUND if exit_code and len(run) else 0

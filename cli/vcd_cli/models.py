@@ -10,7 +10,7 @@ import typer
 from vcd.errors import ModelError, ModelNotFoundError
 from vcd_cli import options
 from vcd_cli.console import Console
-from vcd_cli.train import Photographs, check_extra
+from vcd_cli.train import check_extra
 
 EXAMPLES = "Example: vcd models verify"
 LIST_EXAMPLES = "Example: vcd models list"
@@ -67,6 +67,29 @@ def verify() -> int:
     return 3 if console.failures else 0
 
 
+@app.command(epilog="Example: vcd match uploads/ refs/ --threshold strict")
+def thresholds() -> int:
+    """List the operating points of models, as measured on made videos kept from fitting.
+
+    strict: at most one false alarm in 10,000 pairs without copy. balanced: the best F1 of segments.
+    review: for a person who looks at all of it; keeps 98 % of what can be found at all.
+    """
+    from vcd.descriptors import load_manifest
+
+    manifest = load_manifest()
+    titles = ("models", "name", "threshold", "precision", "recall", "false alarms in 10,000 pairs")
+    rows: list[tuple[str, ...]] = [titles]
+    for models, points in manifest.operating_points.items():
+        for name, point in points.items():
+            figures = (point["threshold"], point["precision"], point["recall"])
+            alarms = f"{point['false_alarms_per_10000_pairs']:.1f}"
+            rows.append((models, name, *(f"{figure:.2f}" for figure in figures), alarms))
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    for row in rows:
+        typer.echo("  ".join(map(str.ljust, row, widths)).rstrip())
+    return 0
+
+
 @app.command(
     epilog="Example: vcd models export run/ --pictures pictures.npy --photographs photographs/ "
     "--to models/ --version 4"
@@ -76,7 +99,10 @@ def export(
     pictures: Annotated[
         Path, typer.Option(metavar="FILE", help="The pictures that it was trained on.")
     ],
-    photographs: Photographs,
+    photographs: Annotated[
+        list[Path],
+        typer.Option(metavar="PATH", help="Tar archive or folder of photographs; may be repeated."),
+    ],
     to: Annotated[Path, typer.Option(metavar="DIR", help="Models folder that gets the model.")],
     version: Annotated[int, typer.Option(min=1, help="Number of the model: visual-<version>.")],
 ) -> int:

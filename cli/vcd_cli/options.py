@@ -14,6 +14,7 @@ import typer
 from vcd.descriptors.cache import default_cache_folder
 from vcd.engine import Engine
 from vcd.errors import OutputError
+from vcd.localization import Localizer
 from vcd.records import STREAMS, Stream
 
 __all__ = [
@@ -30,6 +31,7 @@ __all__ = [
     "chosen_streams",
     "make_engine",
     "make_folder",
+    "probability_or_name",
     "processors",
 ]
 
@@ -104,6 +106,27 @@ def chosen_streams(text: str) -> tuple[Stream, ...]:
     return chosen
 
 
+def probability_or_name(text: str) -> float | str:
+    """Return a threshold: a number in [0, 1], or the name of an operating point.
+
+    Raises
+    ------
+    typer.BadParameter
+        A number lies outside, or there is no text.
+    """
+    try:
+        number = float(text)
+    except ValueError:
+        if text.isidentifier():
+            return text
+        number = -1.0
+    if not 0 <= number <= 1:
+        raise typer.BadParameter(
+            f"{text!r} is neither a probability from 0 to 1 nor a name", param_hint="--threshold"
+        )
+    return number
+
+
 def make_engine(
     *,
     streams: str,
@@ -114,8 +137,9 @@ def make_engine(
     cache: Path | None,
     no_cache: bool,
     decoder: DecoderName,
-    threshold: float = 0.5,
+    threshold: float | str = 0.5,
     min_length: float = 2.5,
+    localizer: Localizer | None = None,
 ) -> Engine:
     """Return the engine that a command's options ask for."""
     from vcd.descriptors import load_manifest
@@ -132,6 +156,7 @@ def make_engine(
         exact=exact,
         threshold=threshold,
         min_length=min_length,
+        localizer=localizer,
         cache=None if no_cache else cache or default_cache_folder(),
         decoder=decoder.value,
         jobs=jobs or processors(),

@@ -8,19 +8,24 @@ from typing import Annotated
 
 import typer
 
+from vcd.descriptors.cache import default_cache_folder
+from vcd.engine import Engine
 from vcd.errors import MissingExtraError
 from vcd_cli import options
 from vcd_cli.console import Console
+from vcd_cli.match import SOME_FAILED
 
 EXAMPLES = """Examples, in the order of use:
 
-vcd train data photographs/ more.tar --out pictures.npy
+vcd train data photographs/ more.tar --out pictures.npy --kept kept/
 
 vcd train visual pictures.npy run/
 
 vcd models export run/ --pictures pictures.npy --photographs photographs/ --to models/ --version 4
 
-vcd train calibration --photographs photographs/ --sounds music/ --models models/
+vcd eval make kept/ music/ --out made/ --queries 200
+
+vcd train calibration made/ --models models/
 """
 
 app = typer.Typer(
@@ -29,11 +34,6 @@ app = typer.Typer(
     help="Train a visual descriptor, and calibrate what is found with it.",
     epilog=EXAMPLES,
 )
-
-Photographs = Annotated[
-    list[Path],
-    typer.Option(metavar="PATH", help="Tar archive or folder of photographs; may be repeated."),
-]
 
 
 def check_extra() -> None:
@@ -69,11 +69,20 @@ def data(
         int, typer.Option(min=0, help="Pictures made by program, beside the photographs.")
     ] = 3000,
     seed: Annotated[int, typer.Option(min=0, help="Another number gives other pictures.")] = 0,
+    kept: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="DIR", help="Gets the photographs that are kept from training, as files."
+        ),
+    ] = None,
 ) -> int:
     """Gather the pictures to train on; about every eighth photograph is kept for calibration."""
-    from vcd.training.visual.pictures import gather
+    from vcd.training.visual.pictures import gather, write_kept
 
     options.check_writable(out)
+    if kept is not None:
+        options.make_folder(kept)
+        typer.echo(f"kept      {write_kept(sources, kept)}")
     typer.echo(f"pictures  {gather(sources, out, made=made, seed=seed)}")
     return 0
 
@@ -130,33 +139,71 @@ def visual(
 
 
 @app.command(
-    epilog="Example: vcd train calibration --photographs photographs/ --sounds music/ "
-    "--models models/"
+    epilog="""Examples:
+
+vcd eval make kept/ music/ --out made/ --queries 200
+
+vcd eval make kept/ music/ --out other/ --queries 200 --seed 1
+
+vcd train calibration made/ --held-out other/ --models models/
+"""
 )
 def calibration(
-    photographs: Photographs,
-    sounds: Annotated[Path, typer.Option(metavar="DIR", help="Folder of sound files.")],
+    haystacks: Annotated[
+        list[Path],
+        typer.Argument(
+            metavar="DIR...",
+            help="Haystacks of material that no model was trained on, as vcd eval make makes them.",
+        ),
+    ],
     models: Annotated[
         Path, typer.Option(metavar="DIR", help="Models folder; its default models are calibrated.")
     ],
-    save: Annotated[
+    held_out: Annotated[
         Path | None,
-        typer.Option(metavar="FILE", help="Keep confidences and truth of all segments, as JSON."),
+        typer.Option(
+            metavar="DIR", help="Another haystack, on which operating points are measured."
+        ),
     ] = None,
+    jobs: options.Jobs = None,
+    cache: options.Cache = None,
+    quiet: options.Quiet = False,
 ) -> int:
-    """Fit how probable a found segment is, on made copies of photographs kept from training."""
-    check_extra()
-    import json
+    """Fit how probable a found segment is; print how well that holds for unseen queries."""
+    from vcd_eval.calibration import PASSES, enter, error_of, joined, judge
+    from vcd_eval.haystack import read_haystack
+    from vcd_eval.operating_points import enter_points, measure_haystack
 
-    from vcd.encoding import write_whole
-    from vcd.training.calibration import calibrate
+    console = Console(quiet=quiet)
+    read = [read_haystack(folder) for folder in haystacks]
+    other = None if held_out is None else read_haystack(held_out)
 
-    options.check_writable(save)
-    found = calibrate(photographs, sounds, models)
-    for name, segments in found.segments.items():
-        right = sum(is_right for _, is_right in segments)
-        typer.echo(f"{name:8}  {len(segments)} segments, {right} right")
-    typer.echo(f"true pairs  {found.true_pairs} of {found.pairs}")
-    if save is not None:
-        write_whole(save, json.dumps(found.segments).encode())
-    return 0
+    def engine() -> Engine:
+        return Engine(
+            models=models,
+            threshold=0.0,
+            cache=cache or default_cache_folder(),
+            jobs=jobs or options.processors(),
+        )
+
+    parts = []
+    for haystack in read:
+        with console.step(str(haystack.folder), 2) as step:
+            found = judge(haystack, engine(), on_error=console.fail, on_progress=step.reach)
+            parts.append(found)
+    judged = joined(parts)
+    enter(models, judged)
+    for name in PASSES:
+        right = int(judged[name].right.sum())
+        typer.echo(
+            f"{name:8}{len(judged[name].right):6} segments, {right:4} right, "
+            f"calibration error {error_of(judged[name]):.3f}"
+        )
+    if other is not None:
+        with console.step(str(other.folder), 2) as step:
+            points, error = measure_haystack(
+                other, engine(), on_error=console.fail, on_progress=step.reach
+            )
+        enter_points(models, points)
+        typer.echo(f"calibration error held out  {error:.3f}")
+    return SOME_FAILED if console.failures else 0

@@ -20,6 +20,7 @@ from vcd import __version__
 from vcd.descriptors import load_background
 from vcd.engine import Engine, PreparedVideo
 from vcd.errors import EvaluationError, PathLike, VcdError
+from vcd.localization import LineLocalizer, Localizer
 from vcd.records import FloatArray, Match
 from vcd.sources import Source, resolve
 from vcd_eval.formats import Labels, PairTable, SegmentTable, read_groundtruth, read_labels
@@ -231,8 +232,15 @@ def _settings(engine: Engine, references: Sequence[Source]) -> dict[str, Any]:
         "calibrations": {
             name: [c.slope, c.intercept] for name, c in sorted(detector.calibrations.items())
         },
+        "confidences": _confidences(engine.localizer),
         "references": [[source.video_id, _stamp(source)] for source in references],
     }
+
+
+def _confidences(localizer: Localizer) -> dict[str, Any]:
+    if not isinstance(localizer, LineLocalizer):
+        return {}
+    return {name: c.as_mapping() for name, c in sorted(localizer.confidences.items())}
 
 
 def _digest(vectors: FloatArray | None) -> str:

@@ -23,7 +23,7 @@ from vcd.localization import LineLocalizer, Localizer
 from vcd.records import Segment, SimilarityMatrix
 from vcd.similarity import normalise
 from vcd_eval.formats import Pair, SegmentTable, scores_of
-from vcd_eval.localizers import DynamicProgramming, HoughVoting, TemporalNetwork, TimeWarping
+from vcd_eval.localizers import PUBLISHED, TemporalNetwork
 from vcd_eval.matrices import MatrixPair
 from vcd_eval.measures import boundary_errors, closeness
 from vcd_eval.score_normalisation import BETA
@@ -123,12 +123,8 @@ def default_contenders() -> dict[str, Contender]:
     """Return ours and the baselines of VCSL and VSC 2023 with their published parameters."""
     return {
         "lines": Normalised(LineLocalizer(), threshold=0.5),
-        "TN": Contender(TemporalNetwork()),
-        "TN-VSC": Contender(TemporalNetwork(tn_max_step=5, min_length=4)),
         "TN-VSC-norm": ScoreNormalised(TemporalNetwork(tn_max_step=5, min_length=4, bias=0.5)),
-        "DP": Contender(DynamicProgramming()),
-        "DTW": Contender(TimeWarping()),
-        "HV": Contender(HoughVoting()),
+        **{name: Contender(localizer) for name, localizer in PUBLISHED.items()},
     }
 
 

@@ -20,7 +20,7 @@ import pytest
 from making import make_descriptor, make_track
 
 from vcd import __version__, encoding
-from vcd.descriptors import load_manifest
+from vcd.descriptors import load_manifest, models_folder
 from vcd_cli.main import main
 
 VISUAL = load_manifest().default("visual")
@@ -35,6 +35,7 @@ COMMANDS = [
     ["models", "list"],
     ["models", "verify"],
     ["models", "export"],
+    ["models", "thresholds"],
     ["train"],
     ["train", "data"],
     ["train", "visual"],
@@ -84,6 +85,41 @@ def test_every_command_has_help_with_an_example(vcd, command):
     run = vcd(*command, "--help")
     assert run.returncode == 0
     assert "Example" in run.stdout
+
+
+def test_thresholds_by_name(vcd, demo):
+    listed = vcd("models", "thresholds").stdout
+    assert all(name in listed for name in ("strict", "balanced", "review"))
+    counts = []
+    for name in ("strict", "balanced", "review"):
+        run = vcd("match", demo.folder / "queries", demo.folder / "refs", "--threshold", name)
+        assert run.returncode == 0
+        counts.append(len(run.stdout.splitlines()))
+    assert 0 < counts[0] <= counts[1] <= counts[2]
+
+
+@pytest.mark.parametrize("threshold", ["1.5", "-1", "nan", "", "5 %"])
+def test_a_threshold_that_is_none_is_refused(vcd, demo, threshold):
+    run = vcd("match", demo.folder, demo.folder, f"--threshold={threshold}")
+    assert run.returncode == 2
+    assert "neither a probability" in run.stderr
+
+
+def test_an_unknown_operating_point_is_told(vcd, demo):
+    run = vcd("match", demo.folder, demo.folder, "--threshold", "lenient")
+    [line] = one_line_each(run.stderr)
+    assert "lenient" in line
+    assert "strict" in line
+
+
+def test_calibration_from_the_shell(vcd, demo, tmp_path):
+    """The demo holds hardly anything wrong, so there is nothing to fit, and nothing is changed."""
+    models = tmp_path / "models"
+    shutil.copytree(models_folder(), models)
+    before = (models / "models.json").read_bytes()
+    run = vcd("train", "calibration", demo.folder, "--models", models)
+    assert run.returncode == 1 or "nothing to tell apart" in run.stderr
+    assert (models / "models.json").read_bytes() == before
 
 
 def test_version_as_a_process_of_its_own():

@@ -51,7 +51,8 @@ def describe_file(
     Returns
     -------
     VideoDescriptor
-        With a track for each wanted stream that the file has, perhaps none; vectors are int8.
+        With a track for each wanted stream that the file has, perhaps none, and a further view of
+        the picture where frames have borders; vectors are int8.
 
     Raises
     ------
@@ -79,10 +80,12 @@ def describe_file(
                 seen.add(part)
         elif heard is not None:
             heard.add(part)
-    tracks = [builder.finish().quantised() for builder in (seen, heard) if builder is not None]
+    tracks = seen.finish() if seen is not None else []
+    if heard is not None:
+        tracks.append(heard.finish())
     return VideoDescriptor(
         video_id=video_id,
         duration=recording.duration,
-        tracks={track.key: track for track in tracks},
+        tracks={track.key: track.quantised() for track in tracks},
         health=recording.health,
     )

@@ -8,7 +8,7 @@ import importlib.util
 import json
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -50,7 +50,9 @@ class ModelInfo:
     background : str
         Path of the background descriptors below the models folder; "" where there are none.
     calibration : mapping
-        What turns this model's confidence into a probability; see `vcd.detection`.
+        How probable segments found by this model are: `weights` and `intercept` of
+        `vcd.localization.Confidence`, and for `still` pictures `slope` and `intercept` of
+        `vcd.detection.Calibration`.
     """
 
     id: str
@@ -131,13 +133,34 @@ class ModelInfo:
 class Manifest:
     """All models of one folder, and which of them is the default of its stream.
 
-    `fusion` holds calibrations of picture and sound fused, by ``"<visual id>+<audio id>"``.
+    `fusion` holds the calibration of picture and sound fused, by ``"<visual id>+<audio id>"``;
+    `operating_points`, by the same or one id alone, the `threshold` of each name, and the
+    `precision`, `recall` and `false_alarms_per_10000_pairs` that were measured there.
     """
 
     folder: Path
     models: tuple[ModelInfo, ...]
     defaults: Mapping[Stream, str]
-    fusion: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
+    fusion: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    operating_points: Mapping[str, Mapping[str, Mapping[str, float]]] = field(default_factory=dict)
+
+    def threshold(self, models: Iterable[ModelInfo], name: str) -> float:
+        """Return the threshold of a named operating point of models that are used together.
+
+        Raises
+        ------
+        ModelError
+            None was measured for these models, or it has another name.
+        """
+        pair = "+".join(model.id for model in models)
+        points = self.operating_points.get(pair, {})
+        if name not in points:
+            known = ", ".join(points) or f"none was measured for {pair}"
+            raise ModelError(
+                f"there is no operating point {name!r}",
+                remedy=f"name a probability, or one of these: {known}",
+            )
+        return float(points[name]["threshold"])
 
     def get(self, name: str) -> ModelInfo:
         """Return a model by id (``visual-2``) or by name alone (``visual``: newest version).
@@ -211,6 +234,7 @@ def load_manifest(folder: PathLike | None = None) -> Manifest:
             models=models,
             defaults=dict(data["defaults"]),
             fusion=dict(data.get("fusion", {})),
+            operating_points=dict(data.get("operating_points", {})),
         )
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise ModelError(

@@ -1,15 +1,16 @@
 """Localization: a matrix in, segments out."""
 
 from vcd.localization.alignment import LineLocalizer, LineSettings
-from vcd.localization.confidence import confidence
+from vcd.localization.confidence import Confidence, default_confidence
 from vcd.localization.localizer import Localizer
 from vcd.localization.stills import StillLocalizer, is_still
 
 __all__ = [
+    "Confidence",
     "LineLocalizer",
     "LineSettings",
     "Localizer",
     "StillLocalizer",
-    "confidence",
+    "default_confidence",
     "is_still",
 ]

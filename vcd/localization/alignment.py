@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -10,9 +11,9 @@ import numpy as np
 from vcd.errors import ContractError
 from vcd.localization.board import Board
 from vcd.localization.bounds import TimeAxis, to_segment
-from vcd.localization.confidence import confidence
+from vcd.localization.confidence import Confidence, default_confidence
 from vcd.localization.features import Features, measure
-from vcd.localization.lines import Line, LineSearch
+from vcd.localization.lines import Line, LineSearch, most_possible
 from vcd.localization.refit import fit_ends, fit_line
 from vcd.records import Segment, SimilarityMatrix, Stream
 
@@ -77,6 +78,13 @@ class Proposal:
 class LineLocalizer:
     """Finds copies at speeds of 0.5 to 2, forwards and backwards, several in a matrix.
 
+    Parameters
+    ----------
+    settings : LineSettings, optional
+    confidences : mapping of str to Confidence, optional
+        By stream of the matrix ("visual", "audio", "fused"): how probable segments are, as fitted
+        for the models at hand; `default_confidence` where there is none.
+
     Examples
     --------
     >>> import numpy as np
@@ -92,8 +100,14 @@ class LineLocalizer:
 
     name = "lines"
 
-    def __init__(self, settings: LineSettings | None = None) -> None:
+    def __init__(
+        self,
+        settings: LineSettings | None = None,
+        *,
+        confidences: Mapping[str, Confidence] | None = None,
+    ) -> None:
         self.settings = settings or LineSettings()
+        self.confidences = dict(confidences or {})
         half = self.settings.speeds // 2
         speeds = 2.0 ** (np.arange(-half, half + 1) / max(half, 1))
         bonus = np.where(speeds == 1, 1, _OTHER_SPEED)
@@ -120,6 +134,7 @@ class LineLocalizer:
             return []
         query, ref = TimeAxis(matrix.query_times), TimeAxis(matrix.ref_times)
         segments = []
+        confidence = self.confidences.get(matrix.stream) or default_confidence()
         for proposal in proposals:
             score = confidence(proposal.features)
             segment = to_segment(proposal.line, query, ref, score, streams)
@@ -141,6 +156,8 @@ class LineLocalizer:
         ratio = ref_rate / query_rate
         least = self.settings.least_evidence * max(1.0, min(query_rate, ref_rate) / _DENSE_RATE)
         board = Board(matrix.excess)
+        if most_possible(board.evidence) < least:
+            return []  # as most pairs, which share nothing
         search = LineSearch(board.evidence, self._speeds * ratio, self._bonus)
         found: list[Proposal] = []
         for _ in range(self.settings.most):

@@ -24,6 +24,8 @@ _LEAST_SECONDS, _MOST_SECONDS = 0.3, 6.0
 _NEIGHBOURS = 2  # positions to either side that belong to the line, at up to two a second
 _DENSE_RATE = 2.0  # positions a second above which neighbours repeat each other
 _MOST_ROWS = 400
+_DIFFERENT = 0.15  # mean difference in excess from which two moments look different
+_MOST_CHANGES, _MOST_STEPS = 20, 120
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +50,15 @@ class Features:
         Standard deviation of the excess along the line.
     overlap : float
         Share of the query's part that stronger segments of the matrix cover already.
+    beside : float
+        Mean excess to both sides of the line, 1.5 to 3 s away: resemblance that is not in time.
+    changes : float
+        Half seconds after which the query looks (sounds) different to the reference, up to 20: a
+        still shot that resembles another one does so once, however long it lasts.
+    length : float
+        Natural logarithm of the length in the query.
+    backwards : float
+        1 where the copy runs backwards, else 0: few do.
     """
 
     contrast: float
@@ -57,6 +68,10 @@ class Features:
     speed: float
     spread: float
     overlap: float
+    beside: float
+    changes: float
+    length: float
+    backwards: float
 
     def array(self) -> npt.NDArray[np.float64]:
         """Return the numbers in the order of `FEATURES`."""
@@ -103,6 +118,10 @@ def measure(
         speed=float(abs(np.log(speed))),
         spread=float(ridge.std()),
         overlap=_overlap(line, stronger),
+        beside=_beside(board, rows, columns, ref_rate),
+        changes=_changes(board, line, query_rate),
+        length=float(np.log(max(seconds, _LEAST_SECONDS))),
+        backwards=float(line.slope < 0),
     )
 
 
@@ -115,6 +134,26 @@ def _best_in_row(
     distance = np.abs(np.arange(cells.shape[1])[None, :] - board.nearest(columns)[:, None])
     others = np.max(cells, axis=1, where=distance > near, initial=-np.inf)
     return float((ridge > others).mean())
+
+
+def _beside(board: Board, rows: Integers, columns: Reals, ref_rate: float) -> float:
+    """Return the mean excess of the cells to both sides of the line that exist; 0 for none."""
+    spacing = max(1, round(ref_rate / _DENSE_RATE))
+    away = spacing * np.array([-6, -5, -4, -3, 3, 4, 5, 6])
+    beside = np.rint(columns).astype(np.int64)[:, None] + away
+    there = (beside >= 0) & (beside < board.original.shape[1])
+    cells = board.original[rows[:, None], np.where(there, beside, 0)]
+    return float(cells.mean(where=there)) if there.any() else 0.0
+
+
+def _changes(board: Board, line: Line, query_rate: float) -> float:
+    """Return how many rows of the line, half a second apart, differ from the one before."""
+    step = max(1, round(query_rate / _DENSE_RATE))
+    count = 1 + (line.last - line.first) // step
+    first = line.first + step * np.arange(min(count, _MOST_STEPS + 1))
+    rows = board.original[first]
+    differs = np.abs(np.diff(rows, axis=0)).mean(axis=1) > _DIFFERENT
+    return float(min(differs.sum(), _MOST_CHANGES))
 
 
 def _overlap(line: Line, stronger: Sequence[Line]) -> float:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Iterable
+from dataclasses import dataclass, fields
 
 import numpy as np
+import numpy.typing as npt
 
 from vcd.errors import DescriptorError
 from vcd.records import FloatArray, SimilarityMatrix, Track
@@ -14,19 +16,27 @@ from vcd.similarity.evidence import normalise
 __all__ = ["PreparedTrack", "cosine_matrix", "evidence_matrix", "prepare"]
 
 
+View = tuple[npt.NDArray[np.intp], FloatArray]
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class PreparedTrack:
     """A track with what every comparison of it needs, worked out once.
 
     `vectors` is float32 (n, d) of unit rows; `background` is None where the model brings none.
+    `views` are further views of some positions, each as the positions (k,) and their vectors
+    (k, d); the background then holds for each position the highest values of all its views.
     """
 
     track: Track
     vectors: FloatArray
     background: BackgroundStatistics | None
+    views: tuple[View, ...] = ()
 
 
-def prepare(track: Track, background: FloatArray | None = None) -> PreparedTrack:
+def prepare(
+    track: Track, background: FloatArray | None = None, *, views: Iterable[Track] = ()
+) -> PreparedTrack:
     """Return a track ready for comparison.
 
     Parameters
@@ -34,16 +44,56 @@ def prepare(track: Track, background: FloatArray | None = None) -> PreparedTrack
     track : Track
     background : ndarray of float32, shape (k, d), optional
         Descriptors of unrelated material by the same model, unit rows.
+    views : iterable of Track
+        Further views of the same video; their times are some of those of the track.
+
+    Raises
+    ------
+    DescriptorError
+        A view is of another model, or of times that the track does not have.
     """
     vectors = track.unit_vectors()
-    statistics = None
-    if background is not None and len(background):
-        statistics = background_statistics(vectors, background)
-    return PreparedTrack(track, vectors, statistics)
+    prepared = tuple((_positions(view, track), view.unit_vectors()) for view in views)
+    if background is None or not len(background):
+        return PreparedTrack(track, vectors, None, prepared)
+    statistics = background_statistics(vectors, background)
+    for rows, others in prepared:
+        statistics = _highest(statistics, rows, background_statistics(others, background))
+    return PreparedTrack(track, vectors, statistics, prepared)
+
+
+def _positions(view: Track, track: Track) -> npt.NDArray[np.intp]:
+    """Return which positions of the track those of a view are."""
+    starts = track.times[:, 0]
+    rows = np.minimum(np.searchsorted(starts, view.times[:, 0]), max(len(starts) - 1, 0))
+    fits = (view.stream, view.model, view.vectors.shape[1]) == (
+        track.stream,
+        track.model,
+        track.vectors.shape[1],
+    )
+    if not fits or not len(starts) or not np.array_equal(track.times[rows], view.times):
+        raise DescriptorError(
+            f"the track {view.key} does not fit the track {track.key} of the same video",
+            remedy="describe the video again",
+        )
+    return rows
+
+
+def _highest(
+    full: BackgroundStatistics, rows: npt.NDArray[np.intp], view: BackgroundStatistics
+) -> BackgroundStatistics:
+    joined = {}
+    for field in fields(BackgroundStatistics):
+        values = getattr(full, field.name).copy()
+        values[rows] = np.maximum(values[rows], getattr(view, field.name))
+        joined[field.name] = values
+    return BackgroundStatistics(**joined)
 
 
 def cosine_matrix(query: PreparedTrack, reference: PreparedTrack) -> SimilarityMatrix:
     """Return the cosine of every query position with every reference position.
+
+    Positions of several views count with the two views that are most alike.
 
     Raises
     ------
@@ -61,7 +111,15 @@ def cosine_matrix(query: PreparedTrack, reference: PreparedTrack) -> SimilarityM
             "cannot be compared",
             remedy="describe both videos with the same model",
         )
-    values = np.clip(query.vectors @ reference.vectors.T, -1, 1)
+    values = query.vectors @ reference.vectors.T
+    for rows, vectors in query.views:
+        values[rows] = np.maximum(values[rows], vectors @ reference.vectors.T)
+    for columns, vectors in reference.views:
+        values[:, columns] = np.maximum(values[:, columns], query.vectors @ vectors.T)
+        for rows, others in query.views:
+            cells = np.ix_(rows, columns)
+            values[cells] = np.maximum(values[cells], others @ vectors.T)
+    values = np.clip(values, -1, 1)
     return SimilarityMatrix(values, q.times, r.times, q.stream)
 
 

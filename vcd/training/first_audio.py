@@ -93,7 +93,7 @@ def _mel_filters(frequencies: torch.Tensor) -> torch.Tensor:
     return torch.minimum(rising, falling).clamp(min=0)
 
 
-def read_sounds(folder: Path, start: float = 0.0) -> list[Sound]:
+def read_sounds(folder: Path) -> list[Sound]:
     """Return `FROM_EACH` seconds of every sound file below a folder, mono at 16 kHz."""
     decoder = get_decoder()
     sounds = []
@@ -101,9 +101,8 @@ def read_sounds(folder: Path, start: float = 0.0) -> list[Sound]:
         parts: list[Sound] = []
         for run in decoder.read(path, Sampling(picture=False)):
             if isinstance(run, Samples):
-                if run.start >= start:
-                    parts.append(run.samples)
-                if run.start > start + FROM_EACH:
+                parts.append(run.samples)
+                if run.start > FROM_EACH:
                     break
         if parts:
             sounds.append(np.concatenate(parts))

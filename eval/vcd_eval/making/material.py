@@ -2,7 +2,8 @@
 
 A clip is a video of its own: a user's video (its beginning, where it is long), a film of
 photographs under a moving camera with cuts, or, where the sources do not suffice, a wholly made
-film. No photograph and no sound file is used in two clips, so no copy goes unnoticed in the truth.
+film. No part of a photograph and no sound file is used in two clips, so no copy goes unnoticed in
+the truth.
 Clips become references, or stay foreign: what surrounds copies, and what distractors are made of.
 """
 
@@ -58,6 +59,7 @@ _FEWEST_FOREIGN = 2  # clips; made films fill up
 _WINDOW = (0.7, 1.0)  # widths of the camera's window, as shares of the widest
 _STILL_SHARE = 0.85  # of a photograph's pixels a frame shows one to one
 _SMALLEST_SIDE = 32  # px
+_WHOLE, _LEFT, _RIGHT = (0.0, 1.0), (0.0, 0.5), (0.5, 1.0)  # parts of a photograph's width
 _MADE = "made:"  # before the kind of a made sound
 
 
@@ -324,16 +326,23 @@ def _films(
     fps: float,
 ) -> list[Clip]:
     """Deal photographs out to films; those too few for another film stay unused."""
-    order = [photos[int(i)] for i in rng.permutation(len(photos))]
+    count = round(recipe.lookalikes * len(photos))
+    halved = {int(i) for i in rng.permutation(len(photos))[:count]} if count else set()
+    parts = [
+        (photo, part)
+        for i, photo in enumerate(photos)
+        for part in ((_LEFT, _RIGHT) if i in halved else (_WHOLE,))
+    ]
+    order = [parts[int(i)] for i in rng.permutation(len(parts))]
     clips: list[Clip] = []
     while order:
         wanted = ceil(float(rng.uniform(*recipe.film_seconds)) * fps)
         shots: list[PhotoShot] = []
         used: list[_Found] = []
         while order and wanted > 0:
-            photo = order.pop()
+            photo, part = order.pop()
             frames = max(1, round(float(rng.uniform(*recipe.shot_seconds)) * fps))
-            shots.append(_photo_shot(photo, frames, rng, size))
+            shots.append(_photo_shot(photo, part, frames, rng, size))
             used.append(photo)
             wanted -= frames
         total = sum(shot.frames for shot in shots)
@@ -354,19 +363,25 @@ def _films(
 
 
 def _photo_shot(
-    photo: _Found, frames: int, rng: np.random.Generator, size: tuple[int, int]
+    photo: _Found,
+    part: tuple[float, float],
+    frames: int,
+    rng: np.random.Generator,
+    size: tuple[int, int],
 ) -> PhotoShot:
-    """Plan a pan and a zoom that stay inside the photograph."""
+    """Plan a pan and a zoom that stay inside a part of the photograph, from left to right."""
     width, height = photo.info.width or 1, photo.info.height or 1
     shape = size[0] / size[1]
-    widest = min(1.0, height / width * shape)  # of the window, so that it is not too high
+    room = part[1] - part[0]
+    widest = min(room, height / width * shape)  # of the window, so that it is not too high
     wide = ceil(size[0] / (_STILL_SHARE * widest))
     still = wide, max(1, round(wide * height / width))
 
     def window() -> tuple[float, float, float]:
         share = widest * float(rng.uniform(*_WINDOW))
         tall = min(1.0, share * width / height / shape)
-        x, y = (side / 2 + float(rng.random()) * (1 - side) for side in (share, tall))
+        x = part[0] + share / 2 + float(rng.random()) * (room - share)
+        y = tall / 2 + float(rng.random()) * (1 - tall)
         return round(x, 5), round(y, 5), round(share, 5)
 
     return PhotoShot(photo.path, frames, window(), window(), still)

@@ -79,6 +79,9 @@ class Recipe:
         Seconds; what follows in a longer video is left out.
     film_seconds, shot_seconds : (float, float)
         Lengths of a film made of photographs, and of a shot in it.
+    lookalikes : float
+        Share of the photographs that are cut in two halves, which are shown by themselves, mostly
+        in two films: places that resemble each other, and no copies.
     segment_seconds : (float, float)
         Length of a copied segment in the query.
     surround_seconds : (float, float)
@@ -102,6 +105,7 @@ class Recipe:
     longest_reference: float = _LONGEST_REFERENCE
     film_seconds: tuple[float, float] = (12.0, 30.0)
     shot_seconds: tuple[float, float] = (2.5, 6.0)
+    lookalikes: float = 0.0
     segment_seconds: tuple[float, float] = (3.0, 20.0)
     surround_seconds: tuple[float, float] = (2.0, 8.0)
     picture_edits: tuple[int, int] = (1, 3)
@@ -136,6 +140,7 @@ _BOUNDS: dict[str, tuple[float, float]] = {
     "longest_reference": (1, 86_400),
     "film_seconds": (1, 3600),
     "shot_seconds": (0.5, 600),
+    "lookalikes": (0, 1),
     "segment_seconds": (0.5, 3600),
     "surround_seconds": (0.5, 600),
     "picture_edits": (0, 10),
@@ -151,6 +156,7 @@ _NOTES = {
     "references": "at most; 0: as many as the sources give",
     "longest_reference": "seconds; the rest of a longer video is left out",
     "film_seconds": "of a film made of photographs",
+    "lookalikes": "share of the photographs whose halves are shown as two, which are no copies",
     "segment_seconds": "of a copied segment, in the query",
     "surround_seconds": "of foreign video around copies",
     "picture_edits": "how many of each kind a query gets",

@@ -21,7 +21,7 @@ from vcd_eval.haystack import read_haystack
 from vcd_eval.making import rendering
 from vcd_eval.making.haystack_maker import MadeHaystack, make_haystack
 from vcd_eval.making.haystack_plan import QueryPlan, plan_queries, truth_of
-from vcd_eval.making.material import Footage, read_sound
+from vcd_eval.making.material import Footage, PhotoShot, plan_clips, probe_sources, read_sound
 from vcd_eval.making.picture_edits import fit
 from vcd_eval.making.recipe import LAYOUTS, PICTURE_NAMES, Choice, Recipe
 from vcd_eval.making.recording import write_video
@@ -431,6 +431,40 @@ def test_photographs_and_sounds_become_films(tmp_path: Path) -> None:
     steps = np.abs(np.diff(shown, axis=0)).mean(axis=(1, 2, 3))
     assert np.median(steps) > 0.3
     assert (steps > 25).sum() >= 1
+
+
+def test_halves_of_photographs_are_shown_as_two(tmp_path: Path) -> None:
+    for seed in range(12):
+        write_photo(tmp_path / f"{seed}.ppm", seed)
+    sources = probe_sources(sorted(tmp_path.iterdir()), lambda error: pytest.fail(str(error)))
+    recipe = replace(NO_EDITS, lookalikes=0.5)
+
+    def shots() -> list[PhotoShot]:
+        clips = plan_clips(
+            sources,
+            recipe,
+            seed=1,
+            size=(160, 90),
+            fps=FPS,
+            on_error=lambda error: pytest.fail(str(error)),
+        )
+        return [shot for clip in clips for shot in clip.shots]
+
+    by_photo: dict[str, list[PhotoShot]] = {}
+    for shot in shots():
+        by_photo.setdefault(shot.photo, []).append(shot)
+    assert shots() == shots()
+    twice = [both for both in by_photo.values() if len(both) == 2]
+    assert len(twice) >= 4
+    assert max(map(len, by_photo.values())) == 2
+    for both in twice:
+        sides = [
+            [(x - share / 2, x + share / 2) for x, _, share in (shot.start, shot.end)]
+            for shot in both
+        ]
+        left, right = sorted(sides)
+        assert max(end for _, end in left) <= 0.5 + 1e-4
+        assert min(start for start, _ in right) >= 0.5 - 1e-4
 
 
 def test_what_cannot_be_used_is_told_and_left_out(videos: Path, tmp_path: Path) -> None:

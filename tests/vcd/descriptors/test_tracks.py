@@ -12,6 +12,7 @@ from vcd.descriptors.audio import AudioTrackBuilder, window_weight
 from vcd.descriptors.visual import VisualTrackBuilder, frame_weight
 from vcd.errors import ModelError
 from vcd.media import SAMPLE_RATE, Frame, Samples
+from vcd.media.pixels import scale_pixels
 
 AUDIO = DescriptorModel(load_manifest().default("audio"))
 VISUAL = DescriptorModel(load_manifest().default("visual"))
@@ -81,12 +82,19 @@ def visual_track(pictures):
     builder = VisualTrackBuilder(VISUAL)
     for frame in frames(pictures):
         builder.add(frame)
-    return builder.finish()
+    return builder.finish()[0]
 
 
 def pictures(n, seed=0):
     size = int(VISUAL.info.input["height"])
     return np.random.default_rng(seed).integers(0, 256, (n, size, size, 3), dtype=np.uint8)
+
+
+def smooth_pictures(n, seed=0):
+    """Return pictures of a few soft blobs, which survive scaling as noise does not."""
+    size = int(VISUAL.info.input["height"])
+    small = np.random.default_rng(seed).integers(0, 256, (n, 6, 6, 3), dtype=np.uint8)
+    return np.stack([scale_pixels(picture, size, size) for picture in small])
 
 
 def test_visual_track_has_one_row_a_frame():
@@ -129,7 +137,7 @@ def test_the_model_sees_neither_flat_nor_repeated_frames():
     black = np.zeros_like(first)
     for frame in frames([black, first, first, black, first, second, second, black]):
         builder.add(frame)
-    track = builder.finish()
+    [track] = builder.finish()
     assert model.shown == 3
     assert track.weight.tolist() == [0, 1, 1, 0, 1, 1, 1, 0]
     assert not track.vectors[track.weight == 0].any()
@@ -141,6 +149,33 @@ def test_a_track_of_nothing_but_black_is_whole():
     track = visual_track(np.zeros((20, 160, 160, 3), np.uint8))
     assert len(track) == 20
     assert not track.weight.any()
+
+
+def bordered(picture, inset=0.2, colour=(0, 90, 0)):
+    """Return the picture made small in a frame of one colour."""
+    side = picture.shape[0]
+    margin = round(inset * side)
+    framed = np.empty_like(picture)
+    framed[:] = colour
+    framed[margin : side - margin, margin : side - margin] = scale_pixels(
+        picture, side - 2 * margin, side - 2 * margin
+    )
+    return framed
+
+
+def test_frames_with_borders_get_a_view_without_them():
+    plain = smooth_pictures(4)
+    shown = [plain[0], bordered(plain[1]), bordered(plain[1]), np.zeros_like(plain[0]), plain[2]]
+    builder = VisualTrackBuilder(VISUAL)
+    for frame in frames(shown):
+        builder.add(frame)
+    full, inner = builder.finish()
+    assert (full.key, inner.key) == ("visual", "visual/inner")
+    assert inner.times.tolist() == full.times[1:3].tolist()
+    assert inner.weight.tolist() == [1, 1]
+    expected = visual_track(plain[1:2]).vectors[0]
+    assert inner.vectors[0] @ expected > 0.9
+    assert inner.vectors[0] @ expected > full.vectors[1] @ expected + 0.05
 
 
 def test_pictures_of_any_size_are_scaled_in_the_graph():

@@ -10,12 +10,14 @@ import pytest
 sys.path.insert(0, str(Path(__file__).parent))
 from simulated import planted
 
-from vcd.localization import LineLocalizer, confidence
+from vcd.errors import ContractError
+from vcd.localization import Confidence, LineLocalizer, default_confidence
 from vcd.localization.board import Board
 from vcd.localization.features import FEATURES, Features, measure
 from vcd.localization.lines import Line
 
-STRONG = Features(1.0, 1.0, 4.0, 1.8, 0.0, 0.3, 0.0)
+STRONG = Features(1.0, 1.0, 4.0, 1.8, 0.0, 0.3, 0.0, 0.0, 8.0, 1.8, 0.0)
+confidence = default_confidence()
 
 
 def test_between_zero_and_one():
@@ -53,3 +55,44 @@ def test_proposals_carry_what_their_score_is_made_of():
     localizer = LineLocalizer()
     best = max(localizer.proposals(matrix), key=lambda p: confidence(p.features))
     assert localizer.localize(matrix)[0].score == confidence(best.features)
+
+
+def test_the_matrix_s_stream_decides_which_confidence_is_asked():
+    matrix = planted([(15, np.arange(30, 55))])
+    none = Confidence(np.zeros(len(FEATURES)), -1.0)
+    [plain] = LineLocalizer(confidences={"audio": none}).localize(matrix)[:1]
+    [fitted] = LineLocalizer(confidences={matrix.stream: none}).localize(matrix)[:1]
+    assert plain.score != fitted.score == pytest.approx(1 / (1 + np.e))
+
+
+def test_numbers_survive_the_manifest():
+    again = Confidence.from_mapping(confidence.as_mapping())
+    assert again.as_mapping() == confidence.as_mapping()
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"weights": {}},
+        {"weights": {"contrast": 1.0}},
+        {"weights": None},
+        {"intercept": "high"},
+        {"intercept": float("nan")},
+    ],
+)
+def test_numbers_that_are_no_model_are_refused(change):
+    with pytest.raises(ContractError):
+        Confidence.from_mapping(confidence.as_mapping() | change)
+
+
+def test_moments_beside_the_line_and_changes_along_it():
+    excess = np.full((20, 20), -1, np.float32)
+    line = Line(1, 0, 0, 19)
+    still = measure(Board(excess), line, [], 2, 2)
+    assert (still.changes, still.beside) == (0, -1)
+    excess[np.arange(20), np.arange(20)] = 3
+    excess[10:, :10] = 0.5
+    moving = measure(Board(excess), line, [], 2, 2)
+    assert moving.changes >= 19
+    assert -1 < moving.beside < 0
+    assert measure(Board(excess), Line(-1, 19, 0, 19), [], 2, 2).backwards == 1

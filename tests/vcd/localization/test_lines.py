@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from vcd.localization.lines import Line, LineSearch, best_interval
+from vcd.localization.lines import Line, LineSearch, best_interval, most_possible
 
 SLOPES = np.array([0.5, 1, 1.6, 2, -1, -0.7])
 BONUS = np.array([0.9, 1, 0.9, 0.9, 0.95, 0.8])
@@ -41,6 +41,19 @@ def test_search_is_exact(n, m, seed):
     evidence = random_evidence(n, m, seed)
     total, _ = LineSearch(evidence, SLOPES, BONUS).best(-np.inf)
     assert total == pytest.approx(direct(evidence, SLOPES, BONUS), abs=1e-4)
+
+
+@settings(max_examples=60, deadline=None)
+@given(n=st.integers(1, 9), m=st.integers(1, 9), seed=st.integers(0, 10**6))
+def test_no_line_gathers_more_than_is_possible(n, m, seed):
+    evidence = random_evidence(n, m, seed)
+    total, _ = LineSearch(evidence, SLOPES, BONUS).best(-np.inf)
+    assert total <= 0 or total <= most_possible(evidence) + 1e-4
+
+
+def test_what_is_possible_is_no_more_than_a_plain_line_has():
+    evidence = np.where(np.eye(8, 12, dtype=bool), 2, -1).astype(np.float32)
+    assert most_possible(evidence) == most_possible(evidence.T) == 16
 
 
 @settings(max_examples=40, deadline=None)

@@ -1,5 +1,7 @@
 """Cosine matrices: range, axes, and refusal of what cannot be compared."""
 
+import dataclasses
+
 import numpy as np
 import pytest
 from making import make_track, unit_rows
@@ -43,3 +45,44 @@ def test_background_is_used_where_there_is_one():
 def test_empty_tracks_give_an_empty_matrix():
     empty = prepare(make_track(0))
     assert evidence_matrix(empty, prepare(make_track(4))).values.shape == (0, 4)
+
+
+def inner_view(track, rows, seed):
+    other = make_track(len(track), seed=seed)
+    return dataclasses.replace(
+        track,
+        view="inner",
+        times=track.times[rows],
+        vectors=other.vectors[rows],
+        weight=track.weight[rows],
+    )
+
+
+def test_the_views_most_alike_count():
+    query, reference = make_track(6, seed=1), make_track(5, seed=2)
+    seen = inner_view(query, [1, 4], 3), inner_view(reference, [0, 3], 4)
+    matrix = cosine_matrix(prepare(query, views=seen[:1]), prepare(reference, views=seen[1:]))
+    mine, theirs = ([[vector] for vector in track.vectors] for track in (query, reference))
+    for vectors, view, rows in ((mine, seen[0], (1, 4)), (theirs, seen[1], (0, 3))):
+        for row, vector in zip(rows, view.vectors, strict=True):
+            vectors[row].append(vector)
+    best = [[max(a @ b for a in i for b in j) for j in theirs] for i in mine]
+    assert matrix.values == pytest.approx(np.array(best), abs=1e-6)
+
+
+def test_a_view_raises_the_level_of_its_positions():
+    track = make_track(6, 16, seed=1)
+    background = unit_rows(np.random.default_rng(0), 50, 16)
+    plain = prepare(track, background).background
+    seen = prepare(track, background, views=[inner_view(track, [2], 3)]).background
+    own = prepare(inner_view(track, [2], 3), background).background
+    assert seen.top_mean[2] == max(plain.top_mean[2], own.top_mean[0])
+    assert np.array_equal(np.delete(seen.top_mean, 2), np.delete(plain.top_mean, 2))
+
+
+@pytest.mark.parametrize("change", [{"model": "other-1"}, {"times": np.array([[0.1, 9.0]])}])
+def test_a_view_of_another_video_is_refused(change):
+    track = make_track(6, seed=1)
+    view = dataclasses.replace(inner_view(track, [2], 3), **change)
+    with pytest.raises(DescriptorError, match="does not fit"):
+        prepare(track, views=[view])

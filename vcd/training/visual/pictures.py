@@ -23,6 +23,7 @@ __all__ = [
     "load_photographs",
     "load_pictures",
     "open_pictures",
+    "write_kept",
 ]
 
 RESERVE = 8
@@ -134,6 +135,34 @@ def gather(sources: Sequence[Path], output: Path, *, made: int, seed: int) -> in
     np.save(buffer, pictures, allow_pickle=False)
     write_whole(output, buffer.getvalue())
     return len(pictures)
+
+
+def write_kept(sources: Sequence[Path], folder: Path) -> int:
+    """Write the photographs that are kept from training as files; return how many they are.
+
+    Files of the same content are written once.
+
+    Parameters
+    ----------
+    sources : sequence of Path
+        Tar archives and folders with photographs.
+    folder : Path
+        An existing folder.
+
+    Raises
+    ------
+    MediaError
+        A source cannot be read.
+    OutputError
+    """
+    names = set()
+    for data in (data for source in sources for data in _contents(source)):
+        if _is_reserved(data):
+            ending = ".png" if data.startswith(b"\x89PNG") else ".jpg"
+            name = hashlib.blake2b(data, digest_size=8).hexdigest() + ending
+            write_whole(folder / name, data)
+            names.add(name)
+    return len(names)
 
 
 def open_pictures(path: Path) -> Pictures:

@@ -23,7 +23,13 @@ from vcd.training.visual.held_out import HeldOut
 from vcd.training.visual.made import make_picture
 from vcd.training.visual.marks import make_marks
 from vcd.training.visual.network import VisualNetwork, load_network
-from vcd.training.visual.pictures import SIDE, gather, load_photographs, open_pictures
+from vcd.training.visual.pictures import (
+    SIDE,
+    gather,
+    load_photographs,
+    open_pictures,
+    write_kept,
+)
 from vcd.training.visual.publish import publish, training_pictures
 from vcd.training.visual.run import TrainingRun
 from vcd.training.visual.settings import VisualTraining, read_settings, settings_text
@@ -157,6 +163,13 @@ def test_reserved_photographs_are_not_trained_on(tmp_path, pictures):
     (first / "broken.jpg").write_bytes(b"no picture")
     trained = load_photographs([first, second])
     reserved = load_photographs([first, second], reserve=True)
+    kept = tmp_path / "kept"
+    kept.mkdir()
+    assert write_kept([first, second, second], kept) == len(reserved)
+    names = sorted(p.read_bytes() for p in [*first.iterdir(), *second.iterdir()])
+    assert all(file.read_bytes() in names for file in kept.iterdir())
+    again = load_photographs([kept], reserve=True)
+    assert sorted(map(bytes, again)) == sorted(map(bytes, reserved))
     assert len(trained) + len(reserved) == 24
     assert 0 < len(reserved) < 12
     assert not any((t == r).all() for t in trained for r in reserved)
