@@ -83,6 +83,8 @@ def with_inner_view(
     inner = {
         n: cut for n, picture in enumerate(queries) if (cut := inside_borders(picture)) is not None
     }
+    if not inner:
+        return whole, 0.0
     vectors, spent = described(model, list(inner.values()))
     scores = whole.copy()
     rows = list(inner)

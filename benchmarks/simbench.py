@@ -47,7 +47,9 @@ class Judged:
 
     name = "lines"
 
-    def __init__(self, scores: Mapping[Pair, Array] | None = None, *, unjudged: bool) -> None:
+    def __init__(
+        self, scores: Mapping[Pair, Array] | None = None, *, unjudged: bool = False
+    ) -> None:
         self.scores = scores
         self.unjudged = unjudged  # features alone are wanted: weights may not fit them yet
         self.pair: Pair = ("", "")

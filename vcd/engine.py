@@ -12,9 +12,11 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from vcd.descriptors import (
+    INNER_VIEW,
     Describer,
     DescribeSettings,
     DescriptorCache,
+    Manifest,
     ModelInfo,
     load_background,
     load_manifest,
@@ -24,6 +26,7 @@ from vcd.errors import (
     ContractError,
     DescriptorError,
     MediaError,
+    ModelError,
     PathLike,
     VcdError,
     display_name,
@@ -155,7 +158,7 @@ class Engine:
         )
         self.detector = Detector(
             threshold=(
-                manifest.threshold(self.models.values(), threshold)
+                _named_threshold(threshold, manifest, self.models.values(), localizer)
                 if isinstance(threshold, str)
                 else threshold
             ),
@@ -430,9 +433,9 @@ def _in_order(
 
 
 def _views(descriptor: VideoDescriptor, track: Track) -> list[Track]:
-    """Return the further views of a track."""
-    others = (t for t in descriptor.tracks.values() if t.stream == track.stream)
-    return [other for other in others if other is not track and len(other)]
+    """Return the further views of a track that vcd itself makes; others are a user's own."""
+    inner = descriptor.tracks.get(f"{track.stream}/{INNER_VIEW}")
+    return [] if inner is None else [inner]
 
 
 def _confidences(
@@ -443,11 +446,28 @@ def _confidences(
     if len(models) == len(STREAMS):
         pair = "+".join(models[stream].id for stream in STREAMS)
         fitted["fused"] = fusion.get(pair, {})
-    return {
-        name: Confidence.from_mapping(values)
-        for name, values in fitted.items()
-        if "weights" in values
-    }
+    confidences = {}
+    for name, values in fitted.items():
+        if not set(values) - {STILL}:
+            continue  # none was fitted
+        try:
+            confidences[name] = Confidence.from_mapping(values)
+        except ContractError as error:
+            raise ModelError(
+                f"the calibration of {name} is of no use: {error.problem}", remedy=error.remedy
+            ) from error
+    return confidences
+
+
+def _named_threshold(
+    name: str, manifest: Manifest, models: Iterable[ModelInfo], localizer: Localizer | None
+) -> float:
+    if localizer is not None:
+        raise ContractError(
+            f"the operating point {name!r} was measured for vcd's own localizer",
+            remedy="name a score of the localizer you gave",
+        )
+    return manifest.threshold(models, name)
 
 
 def _still_calibration(models: Mapping[Stream, ModelInfo]) -> dict[str, Calibration]:

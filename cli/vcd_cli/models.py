@@ -38,6 +38,9 @@ def list_models() -> int:
             state = "not installed" if model.package else "missing"
         size = f"{model.bytes / 1e6:.1f}"
         rows.append((model.id, model.stream, str(model.dimensions), size, state, model.licence))
+    if len(rows) == 1:
+        typer.echo("none was measured; see vcd train calibration --held-out")
+        return 0
     widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
     for row in rows:
         cells = (f"{cell:<{width}}" for cell, width in zip(row, widths, strict=True))
@@ -69,10 +72,11 @@ def verify() -> int:
 
 @app.command(epilog="Example: vcd match uploads/ refs/ --threshold strict")
 def thresholds() -> int:
-    """List the operating points of models, as measured on made videos kept from fitting.
+    """List the operating points of models, chosen and measured on videos kept from fitting.
 
-    strict: at most one false alarm in 10,000 pairs without copy. balanced: the best F1 of segments.
-    review: for a person who looks at all of it; keeps 98 % of what can be found at all.
+    strict: at most one false alarm in 10,000 pairs without copy (of fewer pairs: none at all).
+    balanced: the best F1 of segments. review: for a person who looks at all that is reported; keeps
+    98 % of the copies that are found at any probability from .01 on.
     """
     from vcd.descriptors import load_manifest
 

@@ -170,6 +170,8 @@ def calibration(
     quiet: options.Quiet = False,
 ) -> int:
     """Fit how probable a found segment is; print how well that holds for unseen queries."""
+    if importlib.util.find_spec("scipy") is None:
+        raise MissingExtraError("fitting needs scipy", remedy='pip install "vcd-engine[eval]"')
     from vcd_eval.calibration import PASSES, enter, error_of, joined, judge
     from vcd_eval.haystack import read_haystack
     from vcd_eval.operating_points import enter_points, measure_haystack

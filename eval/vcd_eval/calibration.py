@@ -24,6 +24,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from vcd.descriptors import INNER_VIEW, load_manifest
 from vcd.descriptors.manifest import FILE_NAME
 from vcd.detection import STILL, Calibration
 from vcd.encoding import write_whole
@@ -32,7 +33,7 @@ from vcd.errors import EvaluationError, ModelError
 from vcd.localization import Confidence, LineLocalizer, default_confidence
 from vcd.localization.bounds import TimeAxis, to_segment
 from vcd.localization.features import FEATURES
-from vcd.records import Segment, SimilarityMatrix, Stream, VideoDescriptor
+from vcd.records import STREAMS, Segment, SimilarityMatrix, Stream, Track, VideoDescriptor
 from vcd.sources import resolve
 from vcd_eval.haystack import Haystack, OnError
 from vcd_eval.measures import HIT, calibration_error, closeness
@@ -70,6 +71,7 @@ SIGNS = [_SIGN.get(name, 0) for name in FEATURES]
 # Measured: fitted on one made haystack, log losses on another one and on the simulated matrices are
 # both near their best from 30 to 100; without it the second is three times as high.
 _PULL = 50.0
+_LEAST_SLOPE = 0.01
 _FOLDS = 5
 _SLACK = 1.0  # seconds beside a still's segment at which the moment it was taken from still counts
 
@@ -179,7 +181,8 @@ def fit(judged: Judged) -> tuple[Floats, float]:
     series of one studio), and a few hundred segments leave room for chance. So weights of
     `FEATURES` are drawn towards those of `default_confidence`, which was fitted on simulated
     matrices full of lookalikes (a normal prior on one scale of all measures), and one that
-    contradicts what is known of its feature is held at 0. Other measures are drawn towards 0.
+    contradicts what is known of its feature is held at 0. Other measures are drawn towards 0; a
+    single one (the log-odds of stills) never speaks against a copy.
 
     Raises
     ------
@@ -203,7 +206,9 @@ def fit(judged: Judged) -> tuple[Floats, float]:
     signs = SIGNS if of_lines else [0] * scaled.shape[1]
     known = default_confidence().weights * scale if of_lines else np.zeros(scaled.shape[1])
     penalty = _PULL if of_lines else 1.0
-    limits = {1: (0, None), -1: (None, 0), 0: (None, None)}
+    limits = {1: (0.0, None), -1: (None, 0.0), 0: (None, None)}
+    if scaled.shape[1] == 1:
+        limits[0] = (_LEAST_SLOPE, None)
 
     def loss(theta: Floats) -> tuple[float, Floats]:
         weights = theta[:-1]
@@ -214,7 +219,7 @@ def fit(judged: Judged) -> tuple[Floats, float]:
         return value, np.append(scaled.T @ wrong + penalty * away, wrong.sum())
 
     start = np.zeros(scaled.shape[1] + 1)
-    bounds = [*(limits[sign] for sign in signs), limits[0]]
+    bounds = [*(limits[sign] for sign in signs), (None, None)]
     best = minimize(loss, start, jac=True, method="L-BFGS-B", bounds=bounds).x
     weights = best[:-1] / scale
     return weights, float(best[-1] - weights @ mean)
@@ -242,15 +247,22 @@ def cross_validated(judged: Judged, *, seed: int = 0) -> Floats:
 
 
 def error_of(judged: Judged) -> float:
-    """Return the expected calibration error of cross-validated probabilities."""
-    return calibration_error(cross_validated(judged), judged.right)
+    """Return the expected calibration error of cross-validated probabilities.
+
+    NaN where segments are so few that a part of the queries leaves nothing to fit.
+    """
+    try:
+        return calibration_error(cross_validated(judged), judged.right)
+    except EvaluationError:
+        return math.nan
 
 
 def enter(folder: Path, judged: Mapping[str, Judged]) -> None:
     """Fit every pass and enter the numbers in the manifest of a models folder, for its defaults.
 
     Copies are rarer in use than in a made haystack: intercepts are shifted from the odds of the
-    haystack to `ASSUMED_ODDS`, which the manifest states.
+    haystack to `ASSUMED_ODDS`, which the manifest states. Operating points of these models go, as
+    they were measured with other probabilities.
 
     Raises
     ------
@@ -276,15 +288,22 @@ def enter(folder: Path, judged: Mapping[str, Judged]) -> None:
             fitted[name] = {"slope": round(still.slope, 4), "intercept": round(still.intercept, 4)}
         else:
             fitted[name] = Confidence(weights, intercept).as_mapping()
+    known = load_manifest(folder)
+    defaults = [known.default(stream).id for stream in STREAMS]
     path = folder / FILE_NAME
     manifest = json.loads(path.read_text("utf-8"))
-    defaults = manifest["defaults"]
     for entry in manifest["models"]:
-        if entry["id"] in defaults.values():
+        if entry["id"] in defaults:
             entry["calibration"] = dict(fitted[entry["stream"]])
             if entry["stream"] == "visual":
                 entry["calibration"][STILL] = fitted[STILL]
-    pair = f"{defaults['visual']}+{defaults['audio']}"
+    pair = "+".join(defaults)
+    # They were measured with other probabilities.
+    manifest["operating_points"] = {
+        ids: points
+        for ids, points in known.operating_points.items()
+        if not set(ids.split("+")) & set(defaults)
+    }
     manifest["fusion"] = manifest.get("fusion", {}) | {pair: fitted["fused"]}
     manifest["assumed_odds"] = ASSUMED_ODDS
     write_whole(path, (json.dumps(manifest, indent=2) + "\n").encode())
@@ -373,10 +392,19 @@ def _still(video: VideoDescriptor, rng: np.random.Generator) -> VideoDescriptor 
         return None
     k = int(rng.integers(len(track)))
     one = slice(k, k + 1)
-    moment = replace(
-        track, times=track.times[one], vectors=track.vectors[one], weight=track.weight[one]
+    moment = _taken(track, one)
+    tracks = [moment]
+    inner = video.tracks.get(f"visual/{INNER_VIEW}")
+    if inner is not None:
+        there = np.flatnonzero((inner.times == moment.times).all(axis=1))[:1]
+        tracks += [_taken(inner, there)] if len(there) else []
+    return VideoDescriptor(f"{video.video_id}-still", video.duration, {t.key: t for t in tracks})
+
+
+def _taken(track: Track, rows: slice | npt.NDArray[np.intp]) -> Track:
+    return replace(
+        track, times=track.times[rows], vectors=track.vectors[rows], weight=track.weight[rows]
     )
-    return VideoDescriptor(f"{video.video_id}-still", video.duration, {track.key: moment})
 
 
 def _shown_at(haystack: Haystack, query_id: str, ref_id: str, moment: float) -> list[float]:

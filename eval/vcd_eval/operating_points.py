@@ -38,7 +38,7 @@ def measure_points(
 
     ``strict`` is the lowest one with at most `ALARMS` false alarms a pair; ``balanced`` has the
     highest F1; ``review``, for a person who looks at all that is reported, is the highest one that
-    keeps `FINDABLE` of the copies found at any. A segment is right, and a true row found, as
+    keeps `FINDABLE` of the copies found from .01 on. A segment is right, and a true row found, as
     `vcd_eval.measures` says.
 
     Parameters
@@ -51,7 +51,8 @@ def measure_points(
     Returns
     -------
     dict of str to dict
-        By name: ``threshold``, ``precision``, ``recall``, ``false_alarms_per_10000_pairs``.
+        By name: ``threshold``, ``precision``, ``recall``, ``false_alarms_per_10000_pairs``. No
+        ``strict`` where every right segment scores below a false alarm that is one too many.
 
     Raises
     ------
@@ -68,8 +69,9 @@ def measure_points(
     best = np.zeros(len(groundtruth))
     np.maximum.at(best, row[row >= 0], scores[row >= 0])
     alarms = _alarms(groundtruth, predictions)
-    # Rounded up, so that what is written keeps what was measured; 1 is above every false alarm.
-    levels = np.unique(np.append(np.ceil(scores[scores >= _LOWEST] * 1e4) / 1e4, 1.0))
+    # Rounded up, so that what is written keeps what was measured.
+    levels = np.unique(np.ceil(scores[scores >= _LOWEST] * 1e4) / 1e4)
+    levels = levels[levels <= 1]
     reported = np.array([(scores >= t).sum() for t in levels])
     right = np.array([((row >= 0) & (scores >= t)).sum() for t in levels])
     precision = right / np.maximum(reported, 1)
@@ -77,10 +79,12 @@ def measure_points(
     alarm = np.array([(alarms >= t).sum() for t in levels]) / pairs
     f1 = 2 * precision * recall / np.maximum(precision + recall, 1e-9)
     chosen = {
-        "strict": int(np.argmax(alarm <= ALARMS)),
         "balanced": int(np.argmax(f1)),
         "review": int(np.flatnonzero(recall >= FINDABLE * recall.max())[-1]),
     }
+    strict = np.flatnonzero((alarm <= ALARMS) & (right > 0))
+    if len(strict):
+        chosen = {"strict": int(strict[0])} | chosen
     return {
         name: {
             "threshold": float(levels[k]),
@@ -125,18 +129,17 @@ def measure_haystack(
         run = run_haystack(
             haystack, engine, Path(folder), on_error=on_error, on_progress=on_progress
         )
-    everything = haystack.truth("any")
-    related = set(zip(everything.query_ids, everything.ref_ids, strict=True))
-    compared = {(q, r) for q, r in related if q in run.queries and r in run.references}
-    pairs = len(run.queries) * len(run.references) - len(compared)
     names = {"any": "+".join(info.id for info in engine.models.values())}
     names |= {str(stream): info.id for stream, info in engine.models.items()}
-    points = {
-        ids: measure_points(haystack.truth(name), run.predictions[name], pairs=pairs)
-        for name, ids in names.items()
-    }
+    points = {}
+    for name, ids in names.items():
+        truth = haystack.truth(name)
+        related = set(zip(truth.query_ids, truth.ref_ids, strict=True))
+        compared = sum(q in run.queries and r in run.references for q, r in related)
+        pairs = len(run.queries) * len(run.references) - compared
+        points[ids] = measure_points(truth, run.predictions[name], pairs=pairs)
     predictions = run.predictions["any"]
-    right = find_hits(everything, predictions).row >= 0
+    right = find_hits(haystack.truth("any"), predictions).row >= 0
     return points, calibration_error(scores_of(predictions), right)
 
 

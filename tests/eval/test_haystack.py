@@ -12,6 +12,7 @@ from vcd_eval.formats import Labels
 from vcd_eval.haystack import RUNS, Haystack, _settings, read_haystack, run_haystack
 from vcd_eval.haystack_metrics import haystack_metrics
 from vcd_eval.haystack_page import render_page
+from vcd_eval.localizers import published
 from vcd_eval.vsc import segment_ap
 
 
@@ -213,3 +214,10 @@ def test_a_folder_that_is_no_haystack_is_told(demo, tmp_path, missing):
         shutil.copy(demo.groundtruth, tmp_path / "groundtruth.csv")
     with pytest.raises(EvaluationError, match=missing):
         read_haystack(tmp_path)
+
+
+def test_another_localizer_runs_on_the_same_matrices(demo, cache_folder, tmp_path):
+    haystack = read_haystack(demo.folder)
+    engine = Engine(cache=cache_folder, threshold=0.0, jobs=2, localizer=published("TN"))
+    run = run_haystack(haystack, engine, tmp_path, on_error=pytest.fail)
+    assert segment_ap(haystack.truth("any"), run.predictions["any"]).ap > 0.3

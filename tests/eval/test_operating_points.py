@@ -45,10 +45,10 @@ def test_points_are_what_their_names_say():
         assert f1 >= 2 / (1 / point["precision"] + 1 / point["recall"]) - 1e-3
 
 
-def test_without_a_threshold_that_is_strict_enough_it_is_one():
-    points = measure_points(TRUTH, table([*FOUND, ("Q0", "R1", 0.9999999)]), pairs=10)
-    assert points["strict"]["threshold"] == 1
-    assert points["strict"]["false_alarms_per_10000_pairs"] == 0
+@pytest.mark.parametrize("alarm", [0.99, 0.9999999, 1.0])
+def test_where_nothing_is_strict_enough_there_is_no_strict_point(alarm):
+    points = measure_points(TRUTH, table([*FOUND, ("Q0", "R1", alarm)]), pairs=10)
+    assert set(points) == {"balanced", "review"}
 
 
 @pytest.mark.parametrize(("found", "pairs"), [([], 5), ([("Q0", "R7", 0.9)], 5), (FOUND, 0)])

@@ -1,5 +1,6 @@
 """The engine on real files: finds what was copied, keeps what it described, survives bad input."""
 
+import json
 import pickle
 import shutil
 from dataclasses import replace
@@ -10,9 +11,11 @@ import pytest
 from making import make_descriptor, make_track
 
 import vcd
+from vcd.descriptors import models_folder
 from vcd.engine import Engine
-from vcd.errors import ContractError, MediaError, ModelNotFoundError
+from vcd.errors import ContractError, MediaError, ModelError, ModelNotFoundError
 from vcd.library import Library
+from vcd.localization import LineLocalizer
 from vcd.media.pyav import PyAVDecoder
 from vcd.sources import resolve
 from vcd_eval.formats import SegmentTable, read_groundtruth
@@ -286,3 +289,43 @@ def test_a_still_picture_is_found_where_a_video_shows_it(engine, demo, tmp_path)
     assert any(s.ref_start <= shown_at <= s.ref_end for s in best.segments)
     back = engine.match(demo.folder / "refs" / "city.mp4", tmp_path / "still.jpg")[0]
     assert any(s.query_start <= shown_at <= s.query_end for s in back.segments)
+
+
+def test_a_calibration_of_another_kind_is_refused(tmp_path):
+    models = shutil.copytree(models_folder(), tmp_path / "models")
+    manifest = json.loads((models / "models.json").read_text())
+    for entry in manifest["models"]:
+        if entry["stream"] == "audio":
+            entry["calibration"] = {"slope": 1.2, "intercept": -3}
+    (models / "models.json").write_text(json.dumps(manifest))
+    with pytest.raises(ModelError, match="calibration of audio is of no use"):
+        Engine(models=models)
+    assert Engine(models=models, streams=["visual"]).localizer.confidences.keys() == {"visual"}
+
+
+def test_a_named_threshold_is_for_our_own_localizer():
+    with pytest.raises(ContractError, match="own localizer"):
+        Engine(threshold="strict", localizer=LineLocalizer())
+
+
+def test_a_bordered_copy_is_found_by_its_inner_view(engine, demo, tmp_path):
+    """A query drawn small into a wide grey frame."""
+    source = demo.folder / "queries" / "inside_a_longer_video.mp4"
+    framed = tmp_path / "framed.mp4"
+    with av.open(str(source)) as given, av.open(str(framed), "w") as made:
+        stream = made.add_stream("libx264", rate=15)
+        stream.width, stream.height, stream.pix_fmt = 320, 180, "yuv420p"
+        for frame in given.decode(video=0):
+            canvas = np.full((180, 320, 3), 60, np.uint8)
+            canvas[45:135, 80:240] = frame.reformat(160, 90, format="rgb24").to_ndarray()
+            made.mux(stream.encode(av.VideoFrame.from_ndarray(canvas, format="rgb24")))
+        made.mux(stream.encode())
+    described = engine.describe(framed)
+    assert len(described.tracks["visual/inner"]) > 0.8 * described.tracks["visual"].weight.sum()
+    whole = replace(described, tracks={"visual": described.tracks["visual"]})
+    best = {}
+    for name, query in (("both", described), ("whole", whole)):
+        found = engine.match(query, demo.folder / "refs")
+        best[name] = max((m.score for m in found), default=0.0)
+    assert best["both"] > 0.5
+    assert best["both"] > best["whole"]

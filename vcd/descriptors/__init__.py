@@ -6,8 +6,10 @@ from vcd.descriptors.describe import DescribeSettings, describe_file
 from vcd.descriptors.describer import Describer
 from vcd.descriptors.manifest import Manifest, ModelInfo, load_manifest, models_folder
 from vcd.descriptors.runtime import DescriptorModel
+from vcd.descriptors.visual import INNER_VIEW
 
 __all__ = [
+    "INNER_VIEW",
     "DescribeSettings",
     "Describer",
     "DescriptorCache",

@@ -22,6 +22,7 @@ __all__ = ["Manifest", "ModelInfo", "load_manifest", "models_folder"]
 
 FILE_NAME = "models.json"
 ENVIRONMENT = "VCD_MODELS"
+_POINT = ("threshold", "precision", "recall", "false_alarms_per_10000_pairs")
 
 
 @dataclass(frozen=True, slots=True)
@@ -234,9 +235,19 @@ def load_manifest(folder: PathLike | None = None) -> Manifest:
             models=models,
             defaults=dict(data["defaults"]),
             fusion=dict(data.get("fusion", {})),
-            operating_points=dict(data.get("operating_points", {})),
+            operating_points={
+                ids: {name: _point(point) for name, point in points.items()}
+                for ids, points in data.get("operating_points", {}).items()
+            },
         )
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise ModelError(
             f"is not a valid model manifest ({error})", file=path, remedy="see onnx/README.md"
         ) from error
+
+
+def _point(values: Mapping[str, Any]) -> dict[str, float]:
+    point = {name: float(values[name]) for name in _POINT}
+    if not 0 <= point["threshold"] <= 1:
+        raise ValueError(f"a threshold of {point['threshold']} is no probability")
+    return point

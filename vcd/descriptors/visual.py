@@ -10,7 +10,6 @@ import numpy.typing as npt
 from vcd.descriptors.borders import inside_borders
 from vcd.descriptors.runtime import DescriptorModel
 from vcd.media.decoder import Frame
-from vcd.media.pixels import scale_pixels
 from vcd.records import FloatArray, Track
 
 __all__ = ["INNER_VIEW", "VisualTrackBuilder", "frame_weight"]
@@ -64,6 +63,8 @@ class VisualTrackBuilder:
             self._inner.add(times, None)
             return
         self._full.add(times, pixels)
+        from vcd.media.pixels import scale_pixels  # loads PyAV
+
         inner = inside_borders(pixels)
         if inner is None or not frame_weight(inner):
             self._inner.add(times, None)

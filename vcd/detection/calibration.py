@@ -35,7 +35,7 @@ class Calibration:
 
     @classmethod
     def from_mapping(cls, values: Mapping[str, float]) -> Calibration:
-        """Read the `calibration` of a manifest entry; an empty one is the default."""
+        """Read `slope` and `intercept`; what is missing is as in the default."""
         return cls(float(values.get("slope", 1.0)), float(values.get("intercept", 0.0)))
 
     def __call__(self, confidence: float) -> float:

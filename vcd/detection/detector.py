@@ -29,7 +29,8 @@ class Detector:
         Seconds; a segment whose shorter side is below is not reported. What counts as a copy (a
         three-second intro that many videos share?) is a policy, no probability.
     calibrations : mapping of str to Calibration
-        By pass: "visual", "audio", "fused", "still". One that is missing changes nothing.
+        By pass: "visual", "audio", "fused", "still". One that is missing changes nothing: the line
+        localizer gives probabilities itself.
     """
 
     threshold: float = 0.5

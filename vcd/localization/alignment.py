@@ -57,7 +57,7 @@ class LineSettings:
     least_evidence: float = 2.0
     least_share: float = 0.15
     least_seconds: float = 1.0
-    least_score: float = 0.01
+    least_score: float = 0.001
     most: int = 8
 
     def __post_init__(self) -> None:

@@ -53,8 +53,9 @@ class Features:
     beside : float
         Mean excess to both sides of the line, 1.5 to 3 s away: resemblance that is not in time.
     changes : float
-        Half seconds after which the query looks (sounds) different to the reference, up to 20: a
-        still shot that resembles another one does so once, however long it lasts.
+        How often the query looks (sounds) different to the reference from one moment that speaks
+        to the next, half a second (at lower rates a position) later, up to 20: a still shot that
+        resembles another one does so once, however long it lasts.
     length : float
         Natural logarithm of the length in the query.
     backwards : float
@@ -147,11 +148,13 @@ def _beside(board: Board, rows: Integers, columns: Reals, ref_rate: float) -> fl
 
 
 def _changes(board: Board, line: Line, query_rate: float) -> float:
-    """Return how many rows of the line, half a second apart, differ from the one before."""
+    """Return how many speaking rows of the line, half a second apart, differ from those before."""
     step = max(1, round(query_rate / _DENSE_RATE))
     count = 1 + (line.last - line.first) // step
-    first = line.first + step * np.arange(min(count, _MOST_STEPS + 1))
-    rows = board.original[first]
+    moments = line.first + step * np.arange(min(count, _MOST_STEPS + 1))
+    rows = board.original[moments[~board.silent_rows[moments]]][:, ~board.silent_columns]
+    if rows.size == 0:
+        return 0.0
     differs = np.abs(np.diff(rows, axis=0)).mean(axis=1) > _DIFFERENT
     return float(min(differs.sum(), _MOST_CHANGES))
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict, deque
 from collections.abc import Iterable
 from dataclasses import dataclass, fields
 
@@ -53,7 +54,7 @@ def prepare(
         A view is of another model, or of times that the track does not have.
     """
     vectors = track.unit_vectors()
-    prepared = tuple((_positions(view, track), view.unit_vectors()) for view in views)
+    prepared = tuple(_fitted(view, track) for view in views)
     if background is None or not len(background):
         return PreparedTrack(track, vectors, None, prepared)
     statistics = background_statistics(vectors, background)
@@ -62,21 +63,27 @@ def prepare(
     return PreparedTrack(track, vectors, statistics, prepared)
 
 
-def _positions(view: Track, track: Track) -> npt.NDArray[np.intp]:
-    """Return which positions of the track those of a view are."""
-    starts = track.times[:, 0]
-    rows = np.minimum(np.searchsorted(starts, view.times[:, 0]), max(len(starts) - 1, 0))
+def _fitted(view: Track, track: Track) -> View:
+    """Return which positions of the track a view speaks of, and its vectors."""
     fits = (view.stream, view.model, view.vectors.shape[1]) == (
         track.stream,
         track.model,
         track.vectors.shape[1],
     )
-    if not fits or not len(starts) or not np.array_equal(track.times[rows], view.times):
+    places: dict[tuple[float, float], deque[int]] = defaultdict(deque)
+    for place, (start, end) in enumerate(track.times.tolist()):
+        places[start, end].append(place)
+    try:
+        rows = [places[start, end].popleft() for start, end in view.times.tolist()]
+    except IndexError:
+        fits = False
+    if not fits:
         raise DescriptorError(
             f"the track {view.key} does not fit the track {track.key} of the same video",
             remedy="describe the video again",
         )
-    return rows
+    speaking = view.weight > 0
+    return np.array(rows, np.intp)[speaking], view.unit_vectors()[speaking]
 
 
 def _highest(

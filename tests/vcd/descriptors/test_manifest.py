@@ -100,3 +100,20 @@ def test_package_that_is_not_installed_says_how(folder):
     path.write_text(json.dumps(data))
     with pytest.raises(ModelNotFoundError, match="pip install x"):
         load_manifest(folder).get("far-1").verify()
+
+
+@pytest.mark.parametrize(
+    "points",
+    [
+        {"a-1": {"strict": 0.9}},
+        {"a-1": {"strict": {}}},
+        {"a-1": None},
+        {"a-1": {"strict": {"threshold": 2, "precision": 1, "recall": 1}}},
+        [],
+    ],
+)
+def test_malformed_operating_points_are_named(folder, points):
+    path = folder / "models.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | {"operating_points": points}))
+    with pytest.raises(ModelError, match="not a valid model manifest"):
+        load_manifest(folder)

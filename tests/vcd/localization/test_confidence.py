@@ -96,3 +96,14 @@ def test_moments_beside_the_line_and_changes_along_it():
     assert moving.changes >= 19
     assert -1 < moving.beside < 0
     assert measure(Board(excess), Line(-1, 19, 0, 19), [], 2, 2).backwards == 1
+
+
+@pytest.mark.parametrize("silent", [slice(0, 20, 2), slice(5, 15), slice(1, 20)])
+def test_silence_is_no_change(silent):
+    rng = np.random.default_rng(0)
+    still = np.repeat(rng.uniform(-1, 1, (1, 30)), 20, axis=0).astype(np.float32)
+    for axis in (0, 1):
+        quiet = still.copy()
+        quiet[(slice(None),) * axis + (silent,)] = 0
+        measured = measure(Board(quiet), Line(1, 0, 0, 19), [], 2, 2)
+        assert measured is None or measured.changes == 0

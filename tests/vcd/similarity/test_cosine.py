@@ -80,6 +80,28 @@ def test_a_view_raises_the_level_of_its_positions():
     assert np.array_equal(np.delete(seen.top_mean, 2), np.delete(plain.top_mean, 2))
 
 
+def test_views_of_positions_with_the_same_times_are_kept_apart():
+    times = np.array([[0, 1], [1, 1], [1, 1], [1, 2]], np.float64)
+    track = make_track(4, seed=1, times=times)
+    prepared = prepare(track, views=[inner_view(track, [1, 2, 3], 3)])
+    assert prepared.views[0][0].tolist() == [1, 2, 3]
+
+
+def test_positions_of_a_view_that_say_nothing_change_nothing():
+    track = make_track(4, 16, seed=1)
+    view = inner_view(track, [1, 2], 3)
+    vectors, weight = view.vectors.copy(), np.array([0, 1], np.float32)
+    vectors[0] = 0
+    quiet = dataclasses.replace(view, vectors=vectors, weight=weight)
+    plain = prepare(track, unit_rows(np.random.default_rng(0), 50, 16))
+    seen = prepare(track, unit_rows(np.random.default_rng(0), 50, 16), views=[quiet])
+    assert seen.background.mean[1] == plain.background.mean[1]
+    other = prepare(make_track(5, 16, seed=2))
+    assert np.array_equal(
+        cosine_matrix(seen, other).values[1], cosine_matrix(plain, other).values[1]
+    )
+
+
 @pytest.mark.parametrize("change", [{"model": "other-1"}, {"times": np.array([[0.1, 9.0]])}])
 def test_a_view_of_another_video_is_refused(change):
     track = make_track(6, seed=1)

@@ -157,7 +157,7 @@ def write_kept(sources: Sequence[Path], folder: Path) -> int:
     """
     names = set()
     for data in (data for source in sources for data in _contents(source)):
-        if _is_reserved(data):
+        if _is_reserved(data) and _decoded(data) is not None:
             ending = ".png" if data.startswith(b"\x89PNG") else ".jpg"
             name = hashlib.blake2b(data, digest_size=8).hexdigest() + ending
             write_whole(folder / name, data)

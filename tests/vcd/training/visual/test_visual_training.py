@@ -160,7 +160,8 @@ def test_reserved_photographs_are_not_trained_on(tmp_path, pictures):
         folder.mkdir()
         for k, picture in enumerate(shown):
             Image.fromarray(picture).save(folder / f"{k}.png")
-    (first / "broken.jpg").write_bytes(b"no picture")
+    for k in range(32):  # some of which would be reserved
+        (first / f"broken{k}.jpg").write_bytes(b"no picture %d" % k)
     trained = load_photographs([first, second])
     reserved = load_photographs([first, second], reserve=True)
     kept = tmp_path / "kept"
