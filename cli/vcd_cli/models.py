@@ -72,7 +72,7 @@ def verify() -> int:
 
 @app.command(epilog="Example: vcd match uploads/ refs/ --threshold strict")
 def thresholds() -> int:
-    """List the operating points of models, chosen and measured on videos kept from fitting.
+    """List the operating points of models, chosen and measured on queries kept from fitting.
 
     strict: at most one false alarm in 10,000 pairs without copy (of fewer pairs: none at all).
     balanced: the best F1 of segments. review: for a person who looks at all that is reported; keeps
