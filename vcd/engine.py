@@ -21,7 +21,7 @@ from vcd.descriptors import (
     load_background,
     load_manifest,
 )
-from vcd.detection import STILL, Calibration, Detector
+from vcd.detection import STILL, Calibration, Detector, join_pieces, speaking_streams
 from vcd.errors import (
     ContractError,
     DescriptorError,
@@ -31,7 +31,14 @@ from vcd.errors import (
     VcdError,
     display_name,
 )
-from vcd.localization import Confidence, LineLocalizer, Localizer, StillLocalizer, is_still
+from vcd.localization import (
+    Confidence,
+    LineLocalizer,
+    Localizer,
+    StillLocalizer,
+    find_windows,
+    is_still,
+)
 from vcd.media import Decoder, Limits, get_decoder
 from vcd.records import (
     STREAMS,
@@ -42,7 +49,7 @@ from vcd.records import (
     Track,
     VideoDescriptor,
 )
-from vcd.similarity import PreparedTrack, evidence_matrix, fuse, prepare
+from vcd.similarity import PreparedTrack, evidence_matrix, fuse, is_long, overview, prepare
 from vcd.sources import Given, Source, resolve
 
 __all__ = ["Engine", "Finding", "PreparedVideo", "describe", "match"]
@@ -245,22 +252,19 @@ class Engine:
     def matrices(
         self, query: PreparedVideo, reference: PreparedVideo
     ) -> dict[str, SimilarityMatrix]:
-        """Return the normalised matrices of a pair by stream; "fused" where there are both."""
-        found: dict[str, SimilarityMatrix] = {
-            stream: evidence_matrix(query.tracks[stream], reference.tracks[stream])
-            for stream in self.streams
-            if stream in query.tracks and stream in reference.tracks
-        }
-        if len(found) == len(STREAMS):
-            found["fused"] = fuse(found["visual"], found["audio"])
-        return found
+        """Return the normalised matrices of a pair by stream; "fused" where there are both.
+
+        Those of two long videos are an overview: their positions are groups of what was described.
+        """
+        make = overview if _is_long(query, reference) else evidence_matrix
+        return _matrices(query.tracks, reference.tracks, make)
 
     def compare(self, query: PreparedVideo, reference: PreparedVideo) -> Match | None:
         """Return the match of a pair, or None; it depends on nothing but the two videos."""
-        matrices = self.matrices(query, reference)
-        passes = self.passes(matrices)
         return self.detector.detect(
-            query.descriptor.video_id, reference.descriptor.video_id, passes, matrices
+            query.descriptor.video_id,
+            reference.descriptor.video_id,
+            *self._look(query, reference),
         )
 
     def compare_streams(self, query: PreparedVideo, reference: PreparedVideo) -> dict[str, Match]:
@@ -268,20 +272,39 @@ class Engine:
 
         A stream that finds nothing has no entry; "any" is what `compare` returns.
         """
-        matrices = self.matrices(query, reference)
-        passes = self.passes(matrices)
+        passes, matrices = self._look(query, reference)
         ids = query.descriptor.video_id, reference.descriptor.video_id
-        of_stream: dict[str, dict[str, list[Segment]]] = {}
+        found = {"any": self.detector.detect(*ids, passes, matrices)}
         for stream in self.streams:
             name = STILL if stream == "visual" and STILL in passes else stream
-            if name in passes:
-                of_stream[stream] = {name: passes[name]}
-        found = {
-            stream: self.detector.detect(*ids, own, {stream: matrices[stream]})
-            for stream, own in of_stream.items()
-        }
-        everything = {"any": self.detector.detect(*ids, passes, matrices), **found}
-        return {name: match for name, match in everything.items() if match is not None}
+            own = [replace(s, streams=frozenset((stream,))) for s in passes.get(name, ())]
+            found[stream] = self.detector.detect(*ids, {name: own}, {})
+        return {name: match for name, match in found.items() if match is not None}
+
+    def _look(
+        self, query: PreparedVideo, reference: PreparedVideo
+    ) -> tuple[dict[str, list[Segment]], dict[str, SimilarityMatrix]]:
+        """Return what each pass finds in a pair, and the matrices that tell which streams speak.
+
+        Two long videos have no such matrices: the streams of their segments are known already.
+        """
+        if not _is_long(query, reference):
+            matrices = self.matrices(query, reference)
+            return self.passes(matrices), matrices
+        passes: dict[str, list[Segment]] = {}
+        for window in find_windows(query.tracks, reference.tracks):
+            matrices = _matrices(
+                _between(query.tracks, window.query_start, window.query_end),
+                _between(reference.tracks, window.ref_start, window.ref_end),
+                evidence_matrix,
+            )
+            for name, segments in self.passes(matrices).items():
+                passes.setdefault(name, []).extend(
+                    replace(segment, streams=speaking_streams(segment, matrices))
+                    for segment in segments
+                    if segment.score >= self.detector.threshold
+                )
+        return {name: join_pieces(segments) for name, segments in passes.items()}, {}
 
     def passes(self, matrices: Mapping[str, SimilarityMatrix]) -> dict[str, list[Segment]]:
         """Return what is found in the matrices of a pair, by stream; a still picture by itself."""
@@ -430,6 +453,33 @@ def _in_order(
             yield first, future.result()
     finally:
         pool.shutdown(wait=False, cancel_futures=True)
+
+
+def _is_long(query: PreparedVideo, reference: PreparedVideo) -> bool:
+    streams = query.tracks.keys() & reference.tracks.keys()
+    return any(is_long(query.tracks[stream], reference.tracks[stream]) for stream in streams)
+
+
+def _between(
+    tracks: Mapping[Stream, PreparedTrack], start: float, end: float
+) -> dict[Stream, PreparedTrack]:
+    parts = {stream: track.between(start, end) for stream, track in tracks.items()}
+    return {stream: part for stream, part in parts.items() if len(part.track)}
+
+
+def _matrices(
+    query: Mapping[Stream, PreparedTrack],
+    reference: Mapping[Stream, PreparedTrack],
+    make: Callable[[PreparedTrack, PreparedTrack], SimilarityMatrix],
+) -> dict[str, SimilarityMatrix]:
+    found: dict[str, SimilarityMatrix] = {
+        stream: make(query[stream], reference[stream])
+        for stream in STREAMS
+        if stream in query and stream in reference
+    }
+    if len(found) == len(STREAMS):
+        found["fused"] = fuse(found["visual"], found["audio"])
+    return found
 
 
 def _views(descriptor: VideoDescriptor, track: Track) -> list[Track]:

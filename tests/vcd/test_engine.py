@@ -329,3 +329,59 @@ def test_a_bordered_copy_is_found_by_its_inner_view(engine, demo, tmp_path):
         best[name] = max((m.score for m in found), default=0.0)
     assert best["both"] > 0.5
     assert best["both"] > best["whole"]
+
+
+def long_sound(seed, seconds, model, copies=()):
+    """Return the descriptor of a long sound; each copy is (from, vectors)."""
+    rng = np.random.default_rng(seed)
+    n = 4 * seconds
+    slow = np.repeat(rng.standard_normal((n // 8 + 1, model.dimensions)), 8, axis=0)[:n]
+    vectors = slow + 0.5 * rng.standard_normal((n, model.dimensions))
+    for second, rows in copies:
+        vectors[4 * second : 4 * second + len(rows)] = rows
+    vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
+    starts = np.arange(n) / 4
+    track = make_track(
+        n,
+        stream="audio",
+        model=model.id,
+        times=np.stack((starts, starts + 2), axis=1),
+        vectors=vectors.astype(np.float32),
+    )
+    return make_descriptor(f"sound{seed}", duration=seconds + 1.75, tracks=[track])
+
+
+@pytest.fixture(scope="module")
+def long_pair():
+    engine = Engine(streams="audio")
+    model = engine.models["audio"]
+    ref = long_sound(1, 600, model)
+    rows = ref.tracks["audio"].vectors
+    copies = [(30, rows[400:440]), (200, rows[800:2000]), (560, rows[0:120])]
+    query = long_sound(2, 620, model, copies)
+    return engine, engine.prepare(query), engine.prepare(ref)
+
+
+def test_copies_in_long_videos_are_found_with_their_bounds(long_pair):
+    engine, query, ref = long_pair
+    found = engine.compare(query, ref)
+    bounds = [(s.query_start, s.query_end, s.ref_start, s.ref_end) for s in found.segments]
+    expected = [(30, 40, 100, 110), (200, 500, 200, 500), (560, 590, 0, 30)]
+    assert len(bounds) == 3
+    np.testing.assert_allclose(bounds, expected, atol=1.5)
+    assert all(s.streams == {"audio"} for s in found.segments)
+    streams = engine.compare_streams(query, ref)
+    assert streams["any"] == found == streams["audio"]
+
+
+def test_matrices_of_long_videos_are_an_overview(long_pair):
+    engine, query, ref = long_pair
+    (matrix,) = engine.matrices(query, ref).values()
+    assert matrix.values.size <= 1_000_000
+    assert matrix.query_times[-1, 1] == query.descriptor.duration
+
+
+def test_long_videos_without_a_copy_do_not_match(long_pair):
+    engine, query, _ = long_pair
+    other = engine.prepare(long_sound(9, 640, engine.models["audio"]))
+    assert engine.compare(query, other) is None

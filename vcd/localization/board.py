@@ -17,6 +17,7 @@ _FLOOR, _CEILING = np.float32(-1), np.float32(2.5)
 _RIVAL_FREE, _RIVAL_SPAN = np.float32(0.133), np.float32(0.5)
 _NEAR_SEGMENT = 0.4
 _OUTSIDE = np.float32(-1)
+_BLOCK_CELLS = 50_000  # worked on together, so that they stay in the cache
 
 
 class Board:
@@ -47,15 +48,20 @@ class Board:
 
     def _bounded(self) -> FloatArray:
         """Return bounded excess, less where both row and column hold a better cell."""
-        rivalry = np.minimum(self._row_best[:, None], self._column_best[None, :])
-        rivalry -= self.excess
-        rivalry -= _RIVAL_FREE
-        rivalry *= 1 / _RIVAL_SPAN
-        np.clip(rivalry, 0, 1, out=rivalry)
-        evidence: FloatArray = self.excess * _GAIN
-        np.clip(evidence, None, _CEILING, out=evidence)
-        evidence -= rivalry
-        return np.clip(evidence, _FLOOR, None, out=evidence)
+        evidence = np.empty_like(self.excess)
+        step = max(1, _BLOCK_CELLS // self.excess.shape[1])
+        for top in range(0, len(evidence), step):
+            rows = slice(top, top + step)
+            rivalry = np.minimum(self._row_best[rows, None], self._column_best[None, :])
+            rivalry -= self.excess[rows]
+            rivalry -= _RIVAL_FREE
+            rivalry *= 1 / _RIVAL_SPAN
+            np.clip(rivalry, 0, 1, out=rivalry)
+            cells = np.multiply(self.excess[rows], _GAIN, out=evidence[rows])
+            np.minimum(cells, _CEILING, out=cells)
+            cells -= rivalry
+            np.maximum(cells, _FLOOR, out=cells)
+        return evidence
 
     def interpolated(self, rows: Integers, columns: Reals) -> FloatArray:
         """Return the excess left at real-valued columns, -1 outside; shapes broadcast."""

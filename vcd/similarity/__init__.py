@@ -4,6 +4,7 @@ from vcd.similarity.background import BackgroundStatistics, background_statistic
 from vcd.similarity.cosine import PreparedTrack, cosine_matrix, evidence_matrix, prepare
 from vcd.similarity.evidence import normalise
 from vcd.similarity.fusion import fuse
+from vcd.similarity.pooling import is_long, overview, pooled_matrix
 
 __all__ = [
     "BackgroundStatistics",
@@ -12,6 +13,9 @@ __all__ = [
     "cosine_matrix",
     "evidence_matrix",
     "fuse",
+    "is_long",
     "normalise",
+    "overview",
+    "pooled_matrix",
     "prepare",
 ]

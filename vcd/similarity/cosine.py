@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict, deque
 from collections.abc import Iterable
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -33,6 +33,34 @@ class PreparedTrack:
     vectors: FloatArray
     background: BackgroundStatistics | None
     views: tuple[View, ...] = ()
+
+    def at(self, positions: slice) -> PreparedTrack:
+        """Return some of the positions, on the same clock; the step must be positive."""
+        first, last, step = positions.indices(len(self.track))
+        part = slice(first, max(first, last), step)
+        track = replace(
+            self.track,
+            times=self.track.times[part],
+            vectors=self.track.vectors[part],
+            weight=self.track.weight[part],
+        )
+        background = self.background
+        if background is not None:
+            background = BackgroundStatistics(
+                *(getattr(background, field.name)[part] for field in fields(background))
+            )
+        views = []
+        for rows, vectors in self.views:
+            places, rest = np.divmod(rows - first, step)
+            inside = (rest == 0) & (places >= 0) & (places < len(track))
+            views.append((places[inside], vectors[inside]))
+        vectors = np.ascontiguousarray(self.vectors[part])
+        return PreparedTrack(track, vectors, background, tuple(views))
+
+    def between(self, start: float, end: float) -> PreparedTrack:
+        """Return the positions whose middle lies in [start, end), in seconds."""
+        first, last = np.searchsorted(self.track.times.mean(axis=1), (start, end))
+        return self.at(slice(int(first), int(last)))
 
 
 def prepare(

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from making import grid
 
-from vcd.detection import Calibration, Detector, merge_segments
+from vcd.detection import Calibration, Detector, join_pieces, merge_segments
 from vcd.detection.merging import overlap
 from vcd.detection.testimony import mean_evidence, speaking_streams
 from vcd.errors import ContractError
@@ -118,3 +118,34 @@ def test_calibration_is_read_from_the_manifest():
     assert Calibration.from_mapping({"slope": 2, "intercept": -1}) == Calibration(2.0, -1.0)
     with pytest.raises(ContractError, match="positive slope"):
         Calibration.from_mapping({"slope": -1})
+
+
+def test_pieces_of_one_copy_become_one():
+    first, second = segment(0, 240, 100, 0.8), segment(220, 200, 320.4, 0.95, ("audio",))
+    apart = segment(230, 50, 500)
+    (joined, other) = join_pieces([second, apart, first])
+    assert (joined.query_start, joined.query_end) == (0, 420)
+    assert (joined.ref_start, joined.ref_end) == (100, 520.4)
+    assert joined.score == 0.95
+    assert joined.streams == {"visual", "audio"}
+    assert joined.speed == pytest.approx(420.4 / 420)
+    assert other == apart
+
+
+def test_pieces_that_run_backwards_are_joined_in_order():
+    first, second = segment(0, 50, 200, speed=-1.0), segment(45, 60, 145, speed=-1.0)
+    (joined,) = join_pieces([first, second])
+    assert (joined.query_start, joined.query_end, joined.speed) == (0, 105, -1.0)
+    assert (joined.ref_start, joined.ref_end) == (145, 250)
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        segment(12, 10, 12),  # a gap of two seconds
+        segment(10, 10, 13),  # the line moved
+        segment(10, 10, 10, speed=-1.0),
+    ],
+)
+def test_what_does_not_continue_stays_apart(other):
+    assert join_pieces([segment(), other]) == [segment(), other]

@@ -96,3 +96,15 @@ def test_box_of_a_line():
 def test_best_interval_is_the_shortest():
     assert best_interval(np.array([0, -1, 2, -1, 1, 0.0])) == (2, 2)
     assert best_interval(np.array([-3, -1, -2.0])) == (1, 1)
+
+
+def test_strong_lines_come_by_strength_and_hold_the_best():
+    evidence = random_evidence(20, 30, 4)
+    evidence[np.arange(3, 12), np.arange(3, 12) + 5] = 2
+    search = LineSearch(evidence, SLOPES, BONUS)
+    lines = list(search.strong(3.0))
+    best = search.best(3.0)[1]
+    assert lines[0] == best
+    assert len(lines) > 1
+    assert len({(line.slope, line.intercept) for line in lines}) == len(lines)
+    assert list(search.strong(1e6)) == []

@@ -108,3 +108,23 @@ def test_a_view_of_another_video_is_refused(change):
     view = dataclasses.replace(inner_view(track, [2], 3), **change)
     with pytest.raises(DescriptorError, match="does not fit"):
         prepare(track, views=[view])
+
+
+def test_some_positions_give_their_part_of_the_matrix():
+    track = make_track(12, 16)
+    view = inner_view(track, [1, 4, 6, 9], 5)
+    background = unit_rows(np.random.default_rng(1), 20, 16)
+    query, ref = prepare(track, background, views=[view]), prepare(make_track(7, seed=3))
+    whole = cosine_matrix(query, ref).values
+    for part in (slice(3, 8), slice(1, None, 3), slice(8, 4), slice(None)):
+        some = query.at(part)
+        assert np.allclose(cosine_matrix(some, ref).values, whole[part], atol=1e-6)
+        assert np.array_equal(some.background.mean, query.background.mean[part])
+        assert np.array_equal(some.track.times, track.times[part])
+
+
+def test_positions_between_two_moments():
+    track = prepare(make_track(10, step=0.5))
+    assert track.between(1.0, 2.0).track.times.tolist() == [[1.0, 1.5], [1.5, 2.0]]
+    assert len(track.between(-5, 99).track) == 10
+    assert len(track.between(30, 40).track) == 0
