@@ -22,6 +22,8 @@ __all__ = ["LineLocalizer", "LineSettings", "Proposal"]
 _OTHER_SPEED, _BACKWARDS = 0.94, 0.95  # factors on evidence: plain speed, forwards, is the rule
 _DENSE_RATE = 2.0  # positions a second above which neighbours repeat each other
 _SAME = 0.6
+_MOST_SECONDS = 120.0
+_STRONG = 10.0  # times the least evidence: beside the longest copy this is still proposed
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,13 +40,15 @@ class LineSettings:
     least_evidence : float
         Evidence along a line below which nothing is proposed; a cell gives 2.5 at most.
     least_share : float
-        The same, as a share of what the strongest line of the matrix has.
+        The same, as a share of what the strongest line of the matrix has; at most ten times
+        `least_evidence`, so that a copy of minutes does not hide one of seconds.
     least_seconds : float
         Segments shorter than this on the query's side are not reported.
     least_score : float
         Segments less probable than this are not reported.
     most : int
-        Largest number of segments.
+        Largest number of segments where the shorter side lasts up to two minutes; in proportion
+        more where it is longer.
 
     Raises
     ------
@@ -160,12 +164,14 @@ class LineLocalizer:
             return []  # as most pairs, which share nothing
         search = LineSearch(board.evidence, self._speeds * ratio, self._bonus)
         found: list[Proposal] = []
-        for _ in range(self.settings.most):
+        floor = least
+        shorter = min(board.excess.shape[0] / query_rate, board.excess.shape[1] / ref_rate)
+        for _ in range(round(self.settings.most * max(1.0, shorter / _MOST_SECONDS))):
             hit = search.best(least)
             if hit is None:
                 break
             total, first_line = hit
-            least = max(least, self.settings.least_share * total)
+            least = max(least, min(self.settings.least_share * total, _STRONG * floor))
             line = _refit(board, first_line, ratio, ref_rate)
             stronger = [other.line for other in found]
             features = measure(board, line, stronger, query_rate, ref_rate)

@@ -203,3 +203,17 @@ def test_long_videos():
     [segment] = found
     np.testing.assert_allclose(bounds(segment), (600, 660, 3600, 3660), atol=1)
     assert peak < 8 * excess.nbytes
+
+
+def test_a_long_copy_does_not_hide_a_short_one():
+    pieces = [(10, range(20, 260)), (280, range(300, 310))]
+    segments = LineLocalizer().localize(planted(pieces, n=300, m=320, noise=0.3))
+    short = [s for s in segments if s.query_start > 270]
+    assert any(abs(s.query_start - 280) <= 1 and abs(s.ref_start - 300) <= 1 for s in short)
+
+
+def test_long_videos_may_share_more_than_short_ones():
+    pieces = [(40 * k, range(44 * k, 44 * k + 10)) for k in range(15)]
+    segments = LineLocalizer().localize(planted(pieces, n=600, m=660, noise=0.3))
+    found = {round(s.query_start / 40) for s in segments if s.score > 0.5}
+    assert found == set(range(15))
