@@ -108,6 +108,12 @@ class Engine:
     jobs : int
         Files described side by side.
 
+    Attributes
+    ----------
+    sure_from : float or None
+        Probability from which a match may be acted upon without a look: the threshold of the
+        operating point "strict"; None where it was not measured for the models.
+
     Examples
     --------
     >>> engine = Engine(threshold=0.8)                               # doctest: +SKIP
@@ -173,6 +179,10 @@ class Engine:
             # Another localizer's scores are taken as they are.
             calibrations=_still_calibration(self.models) if localizer is None else {},
         )
+        self.sure_from: float | None = None
+        if localizer is None:
+            point = manifest.operating_point(self.models.values(), "strict")
+            self.sure_from = None if point is None else float(point["threshold"])
 
     # Describing ---------------------------------------------------------------------------------
 

@@ -96,6 +96,7 @@ class MatchRun:
             query=_media_view(finding.source, finding.query),
             reference=_media_view(source, reference),
             matrices=self._engine.matrices(finding.query, reference) if with_matrices else {},
+            sure_from=self._engine.sure_from,
         )
 
 

@@ -308,6 +308,24 @@ def test_a_named_threshold_is_for_our_own_localizer():
         Engine(threshold="strict", localizer=LineLocalizer())
 
 
+def test_the_engine_knows_from_where_it_is_sure():
+    assert Engine().sure_from == Engine(threshold="strict").detector.threshold
+    assert Engine(localizer=LineLocalizer()).sure_from is None
+
+
+def test_sound_moved_against_the_picture_gives_two_segments(engine, demo):
+    """A copy whose sound was laid five seconds later than its picture."""
+    source = engine.describe(demo.folder / "queries" / "inside_a_longer_video.mp4")
+    late = replace(source.tracks["audio"], times=source.tracks["audio"].times + 5)
+    tracks = {**source.tracks, "audio": late}
+    query = engine.prepare(replace(source, tracks=tracks, duration=source.duration + 5))
+    ref = engine.prepare(engine.describe(demo.folder / "refs" / "newsroom.mp4"))
+    found = [s for s in engine.compare(query, ref).segments if s.score >= 0.5]
+    offsets = {tuple(s.streams): s.ref_start - s.query_start for s in found}
+    assert offsets.keys() == {("visual",), ("audio",)}
+    assert offsets["visual",] - offsets["audio",] == pytest.approx(5, abs=0.8)
+
+
 def test_a_bordered_copy_is_found_by_its_inner_view(engine, demo, tmp_path):
     """A query drawn small into a wide grey frame."""
     source = demo.folder / "queries" / "inside_a_longer_video.mp4"

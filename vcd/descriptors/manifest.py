@@ -153,15 +153,22 @@ class Manifest:
         ModelError
             None was measured for these models, or it has another name.
         """
-        pair = "+".join(model.id for model in models)
-        points = self.operating_points.get(pair, {})
-        if name not in points:
+        models = tuple(models)
+        point = self.operating_point(models, name)
+        if point is None:
+            pair = "+".join(model.id for model in models)
+            points = self.operating_points.get(pair, {})
             known = ", ".join(points) or f"none was measured for {pair}"
             raise ModelError(
                 f"there is no operating point {name!r}",
                 remedy=f"name a probability, or one of these: {known}",
             )
-        return float(points[name]["threshold"])
+        return float(point["threshold"])
+
+    def operating_point(self, models: Iterable[ModelInfo], name: str) -> Mapping[str, float] | None:
+        """Return what was measured at a named operating point of models; None where nothing was."""
+        pair = "+".join(model.id for model in models)
+        return self.operating_points.get(pair, {}).get(name)
 
     def get(self, name: str) -> ModelInfo:
         """Return a model by id (``visual-2``) or by name alone (``visual``: newest version).

@@ -74,12 +74,13 @@ def _summary(pair: PairView, copied: float) -> str:
     segments = pair.match.segments
     count = f"{len(segments)} segments" if len(segments) != 1 else "1 segment"
     words = sorted({word for s in segments for word in stream_words(s)})
+    badges = "".join(map(_badge, words)) + _unsure(pair, pair.match.score)
     return (
         "<summary>"
         + _probability(pair.match.score)
         + f'<span class="names"><span class="name">{_name(pair.query)}</span>'
         f'<span class="in">in</span><span class="name">{_name(pair.reference)}</span></span>'
-        + f'<span class="badges">{"".join(map(_badge, words))}</span>'
+        + f'<span class="badges">{badges}</span>'
         + strip(pair)
         + f'<span class="amount">{clock(copied)} <span class="muted">in {count}</span></span>'
         "</summary>"
@@ -101,6 +102,13 @@ def _name(view: MediaView) -> str:
         f'<bdi title="{escape(view.name)}"><span class="head-part">{escape(head)}</span>'
         f'<span class="tail-part">{escape(tail)}</span></bdi>'
     )
+
+
+def _unsure(pair: PairView, score: float) -> str:
+    if pair.is_sure(score) is not False:
+        return ""
+    why = f"below {percent(pair.sure_from or 0)}, from where no false alarm was seen"
+    return f'<span class="badge unsure" title="{why}">unsure</span>'
 
 
 def _badge(word: str) -> str:
@@ -148,15 +156,13 @@ def _maps(pair: PairView) -> str:
 
 def _segments(pair: PairView, thumbnails: Thumbnails | None, playable: bool) -> str:
     rows = _thumbnail_rows(pair, thumbnails) if thumbnails else {}
-    items = (
-        _segment(segment, i, rows.get(i, ""), playable)
-        for i, segment in enumerate(pair.match.segments)
-    )
+    items = (_segment(pair, i, rows.get(i, ""), playable) for i in range(len(pair.match.segments)))
     return f'<ol class="segments">{"".join(items)}</ol>'
 
 
-def _segment(s: Segment, index: int, pictures: str, playable: bool) -> str:
-    facts = "".join(map(_badge, stream_words(s))) + _speed_remark(s)
+def _segment(pair: PairView, index: int, pictures: str, playable: bool) -> str:
+    s = pair.match.segments[index]
+    facts = "".join(map(_badge, stream_words(s))) + _unsure(pair, s.score) + _speed_remark(s)
     button = ""
     if playable:
         button = (

@@ -24,6 +24,8 @@ _NAMES = ("query", "reference")
 _FACTS = ("prob.", "query time", "reference time", "speed", "streams")
 _LEAST_NAME = 10
 _UNLIMITED = 10_000  # columns of a file, where nothing need be shortened
+_UNSURE = "?"
+_UNSURE_REMARK = "? unsure: look at it yourself"
 _GAP = 2  # one of padding, one of the line between columns
 
 
@@ -61,6 +63,8 @@ class TableWriter(ResultWriter):
             # a table wider than the terminal is wrapped by the terminal, never cut by rich
             console.width = max(console.width, _UNLIMITED)
             console.print(table)
+            if any(_is_unsure(pair, s) for pair in self._pairs for s in pair.match.segments):
+                console.print(Text(_UNSURE_REMARK, style="yellow"))
         else:
             console.print(Text(NOTHING_FOUND))
         if self._failed:
@@ -69,7 +73,7 @@ class TableWriter(ResultWriter):
 
 
 def _table(pairs: list[PairView], width: int) -> Table:
-    cells = [(pair, [_cells(s) for s in pair.match.segments]) for pair in pairs]
+    cells = [(pair, [_cells(pair, s) for s in pair.match.segments]) for pair in pairs]
     rows = [_FACTS, *(row for _, rows in cells for row in rows)]
     fixed = sum(max(cell_len(row[i]) for row in rows) for i in range(len(_FACTS)))
     space = width - fixed - (len(_FACTS) + 1) * _GAP
@@ -93,9 +97,13 @@ def _table(pairs: list[PairView], width: int) -> Table:
     return table
 
 
-def _cells(segment: Segment) -> tuple[str, str, str, str, str]:
+def _is_unsure(pair: PairView, segment: Segment) -> bool:
+    return pair.is_sure(segment.score) is False
+
+
+def _cells(pair: PairView, segment: Segment) -> tuple[str, str, str, str, str]:
     return (
-        percent(segment.score),
+        percent(segment.score) + (_UNSURE if _is_unsure(pair, segment) else ""),
         f"{clock(segment.query_start)}–{clock(segment.query_end)}",
         f"{clock(segment.ref_start)}–{clock(segment.ref_end)}",
         f"{segment.speed:.2f}×",

@@ -75,6 +75,8 @@ class PairView:
     query, reference : MediaView
     matrices : mapping of {"visual", "audio", "fused"} to SimilarityMatrix
         For heat maps; may be empty.
+    sure_from : float, optional
+        Probability from which a match may be acted upon unseen; where left out, none is known.
 
     Raises
     ------
@@ -86,12 +88,17 @@ class PairView:
     query: MediaView
     reference: MediaView
     matrices: Mapping[str, SimilarityMatrix] = field(default_factory=dict)
+    sure_from: float | None = None
 
     def __post_init__(self) -> None:
         unknown = sorted(set(self.matrices) - set(MATRIX_STREAMS))
         if unknown:
             raise ContractError(f"matrices go by {MATRIX_STREAMS}, got {unknown}")
         object.__setattr__(self, "matrices", MappingProxyType(dict(self.matrices)))
+
+    def is_sure(self, score: float) -> bool | None:
+        """Whether a probability suffices to act upon; None where that is not known."""
+        return None if self.sure_from is None else score >= self.sure_from
 
 
 @dataclass(frozen=True, slots=True, eq=False)

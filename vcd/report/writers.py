@@ -203,6 +203,7 @@ def match_record(pair: PairView) -> dict[str, Any]:
         "query": pair.query.name,
         "reference": pair.reference.name,
         "score": _score(match.score),
+        "sure": pair.is_sure(match.score),
         "query_coverage": _score(query_coverage(match, pair.query.duration)),
         "ref_coverage": _score(ref_coverage(match, pair.reference.duration)),
         "segments": [_segment_record(s) for s in match.segments],

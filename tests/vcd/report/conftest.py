@@ -40,6 +40,7 @@ def make_pair() -> Callable[..., PairView]:
         paths: tuple[Path | None, Path | None] = (None, None),
         streams: tuple[str, ...] = (),
         score: float | None = None,
+        sure_from: float | None = None,
     ) -> PairView:
         if segments is None:
             segments = (
@@ -53,6 +54,7 @@ def make_pair() -> Callable[..., PairView]:
             MediaView(query, durations[0], paths[0]),
             MediaView(reference, durations[1], paths[1]),
             {stream: _matrix(stream) for stream in streams},
+            sure_from,
         )
 
     return make

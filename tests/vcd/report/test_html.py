@@ -79,6 +79,16 @@ def test_nothing_found_is_said(tmp_path) -> None:
     assert 'id="toolbar"' not in text
 
 
+def test_what_needs_a_look_has_a_badge(tmp_path, make_pair) -> None:
+    def unsure(sure_from: float | None) -> int:
+        pair = make_pair(sure_from=sure_from)
+        return render_html(RunReport([pair], 1, 1), tmp_path).count("badge unsure")
+
+    assert unsure(None) == 0
+    assert unsure(0.9) == 1  # the second segment
+    assert unsure(0.99) == 3  # the match, and both segments
+
+
 def test_nothing_is_loaded_from_outside(tmp_path, make_pair) -> None:
     pair = make_pair(streams=("visual", "audio"), paths=(tmp_path / "q.mp4", None))
     text = render_html(RunReport([pair, pair], 1, 1), tmp_path, thumbnails=_thumbnails)

@@ -15,9 +15,9 @@ from vcd.records import Match, Segment
 from vcd.report import FORMATS, MediaView, PairView, make_writer, whole_file, write_results
 
 LINE = (
-    '{"query": "clip.mp4", "reference": "film.mp4", "score": 0.987654, "query_coverage": 0.65, '
-    '"ref_coverage": 0.533333, "segments": [{"query_start": 2.5, "query_end": 12.5, '
-    '"ref_start": 5.0, "ref_end": 15.0, "score": 0.987654, "speed": 1.0, '
+    '{"query": "clip.mp4", "reference": "film.mp4", "score": 0.987654, "sure": null, '
+    '"query_coverage": 0.65, "ref_coverage": 0.533333, "segments": [{"query_start": 2.5, '
+    '"query_end": 12.5, "ref_start": 5.0, "ref_end": 15.0, "score": 0.987654, "speed": 1.0, '
     '"streams": ["visual", "audio"]}, {"query_start": 15.0, "query_end": 18.0, '
     '"ref_start": 20.0, "ref_end": 26.0, "score": 0.6, "speed": -2.0, "streams": ["audio"]}]}\n'
 )
@@ -49,6 +49,16 @@ def test_json_lines_come_at_once(make_pair) -> None:
     writer = make_writer("jsonl", stream)
     writer.write_match(make_pair())
     assert stream.getvalue() == LINE
+
+
+def test_what_needs_a_look_is_told(make_pair) -> None:
+    sure, unsure = make_pair(sure_from=0.9), make_pair(sure_from=0.99)
+    assert [json.loads(_written("jsonl", p))["sure"] for p in (sure, unsure)] == [True, False]
+    table = _written("table", sure, width=200)
+    assert "60 %?" in table
+    assert "99 %?" not in table
+    assert "? unsure" in table
+    assert "?" not in _written("table", make_pair(), width=200)
 
 
 def test_json_holds_the_same_objects(make_pair) -> None:
