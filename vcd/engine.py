@@ -49,7 +49,7 @@ from vcd.records import (
     Track,
     VideoDescriptor,
 )
-from vcd.similarity import PreparedTrack, evidence_matrix, fuse, is_long, overview, prepare
+from vcd.similarity import PreparedTrack, Refiner, evidence_matrix, fuse, is_long, overview, prepare
 from vcd.sources import Given, Source, resolve
 
 __all__ = ["Engine", "Finding", "PreparedVideo", "describe", "match"]
@@ -104,6 +104,9 @@ class Engine:
         "pyav", "decord", or an object of your own.
     localizer : Localizer, optional
         `LineLocalizer` where left out. The scores of another one count as probabilities.
+    refine : bool
+        Let the refiner of the models folder tell the `LineLocalizer` where to look, if there is
+        one.
     limits : Limits, optional
     jobs : int
         Files described side by side.
@@ -135,6 +138,7 @@ class Engine:
         cache: PathLike | None = None,
         decoder: str | Decoder = "pyav",
         localizer: Localizer | None = None,
+        refine: bool = True,
         limits: Limits | None = None,
         jobs: int = 1,
     ) -> None:
@@ -154,7 +158,8 @@ class Engine:
                 raise ContractError(f"model {info.id} describes {info.stream}, not {stream}")
             self.models[stream] = info
         self.localizer: Localizer = localizer or LineLocalizer(
-            confidences=_confidences(self.models, manifest.fusion)
+            confidences=_confidences(self.models, manifest.fusion),
+            refiner=_refiner(manifest) if refine else None,
         )
         self._stills = StillLocalizer() if localizer is None else None
         self.rate = rate
@@ -528,6 +533,10 @@ def _named_threshold(
             remedy="name a score of the localizer you gave",
         )
     return manifest.threshold(models, name)
+
+
+def _refiner(manifest: Manifest) -> Refiner | None:
+    return None if manifest.refiner is None else Refiner(manifest.refiner.verify())
 
 
 def _still_calibration(models: Mapping[Stream, ModelInfo]) -> dict[str, Calibration]:

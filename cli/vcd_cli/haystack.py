@@ -53,6 +53,7 @@ def haystack(
             "HV, with their published parameters. Their scores are no probabilities.",
         ),
     ] = None,
+    refine: options.Refine = True,
     jobs: options.Jobs = None,
     cache: options.Cache = None,
     no_cache: options.NoCache = False,
@@ -86,6 +87,7 @@ def haystack(
         threshold=0.0,
         min_length=min_length,
         localizer=None if localizer is None else published(localizer),
+        refine=refine,
     )
     with console.step("videos", 2) as step:
         run = run_haystack(

@@ -74,6 +74,7 @@ def match(
     rate: options.Rate = 2.0,
     exact: options.Exact = False,
     model: options.Models = None,
+    refine: options.Refine = True,
     jobs: options.Jobs = None,
     cache: options.Cache = None,
     no_cache: options.NoCache = False,
@@ -110,6 +111,7 @@ def match(
         decoder=decoder,
         threshold=options.probability_or_name(threshold),
         min_length=min_length,
+        refine=refine,
     )
     output = None if output == Path("-") else output
     for path in (output, html):

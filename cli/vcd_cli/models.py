@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated
 
+import numpy as np
 import typer
 
 from vcd.errors import ModelError, ModelNotFoundError
@@ -38,9 +39,10 @@ def list_models() -> int:
             state = "not installed" if model.package else "missing"
         size = f"{model.bytes / 1e6:.1f}"
         rows.append((model.id, model.stream, str(model.dimensions), size, state, model.licence))
-    if len(rows) == 1:
-        typer.echo("none was measured; see vcd train calibration --held-out")
-        return 0
+    if (refiner := manifest.refiner) is not None:
+        state = "default" if (manifest.folder / refiner.file).is_file() else "missing"
+        size = f"{refiner.bytes / 1e6:.1f}"
+        rows.append((refiner.id, "matrices", "", size, state, refiner.licence))
     widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
     for row in rows:
         cells = (f"{cell:<{width}}" for cell, width in zip(row, widths, strict=True))
@@ -53,9 +55,11 @@ def verify() -> int:
     """Check every model's file: its sha256, that it loads, and that its output is as promised."""
     from vcd.descriptors import load_manifest
     from vcd.descriptors.check import check_model
+    from vcd.similarity import Refiner
 
     console = Console()
-    for model in load_manifest().models:
+    manifest = load_manifest()
+    for model in manifest.models:
         try:
             check_model(model)
         except ModelNotFoundError as error:
@@ -67,6 +71,14 @@ def verify() -> int:
             console.fail(error)
         else:
             typer.echo(f"{model.id}\tok\t{model.path}")
+    if (refiner := manifest.refiner) is not None:
+        try:
+            path = refiner.verify()
+            Refiner(path)(np.zeros((5, 7), np.float32))
+        except ModelError as error:
+            console.fail(error)
+        else:
+            typer.echo(f"{refiner.id}\tok\t{path}")
     return 3 if console.failures else 0
 
 
@@ -88,6 +100,9 @@ def thresholds() -> int:
             figures = (point["threshold"], point["precision"], point["recall"])
             alarms = f"{point['false_alarms_per_10000_pairs']:.1f}"
             rows.append((models, name, *(f"{figure:.2f}" for figure in figures), alarms))
+    if len(rows) == 1:
+        typer.echo("none was measured; see vcd train calibration --held-out")
+        return 0
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     for row in rows:
         typer.echo("  ".join(map(str.ljust, row, widths)).rstrip())

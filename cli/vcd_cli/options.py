@@ -66,6 +66,13 @@ Models = Annotated[
         help="Model to use for its stream; may be given for each stream. See: vcd models list.",
     ),
 ]
+Refine = Annotated[
+    bool,
+    typer.Option(
+        "--refine/--no-refine",
+        help="Let a network look for copies in the matrices first (finds more, costs time).",
+    ),
+]
 Jobs = Annotated[
     int | None,
     typer.Option(
@@ -140,6 +147,7 @@ def make_engine(
     threshold: float | str = 0.5,
     min_length: float = 2.5,
     localizer: Localizer | None = None,
+    refine: bool = True,
 ) -> Engine:
     """Return the engine that a command's options ask for."""
     from vcd.descriptors import load_manifest
@@ -157,6 +165,7 @@ def make_engine(
         threshold=threshold,
         min_length=min_length,
         localizer=localizer,
+        refine=refine,
         cache=None if no_cache else cache or default_cache_folder(),
         decoder=decoder.value,
         jobs=jobs or processors(),

@@ -138,6 +138,58 @@ def visual(
     return 0
 
 
+@app.command(epilog="Example: vcd train refiner made/ --run run/ --models models/ --version 2")
+def refiner(
+    haystacks: Annotated[
+        list[Path],
+        typer.Argument(
+            metavar="DIR...", help="Haystacks with labels, as vcd eval make makes them."
+        ),
+    ],
+    run: Annotated[
+        Path, typer.Option(metavar="RUN", help="Folder of the run; one that was stopped goes on.")
+    ],
+    models: Annotated[
+        Path, typer.Option(metavar="DIR", help="Models folder that describes, and gets the file.")
+    ],
+    version: Annotated[int, typer.Option(min=1, help="Number of the model: refiner-<version>.")],
+    steps: Annotated[int, typer.Option(min=1, help="Optimiser steps of the whole run.")] = 4500,
+    licence: Annotated[str, typer.Option(help="Licence of the file.")] = "Apache-2.0",
+    jobs: options.Jobs = None,
+    cache: options.Cache = None,
+    quiet: options.Quiet = False,
+) -> int:
+    """Train the network that tells the localizer where to look in a matrix.
+
+    Fit the calibration again afterwards: what is found changes.
+    """
+    check_extra()
+    from vcd.training.refiner.run import RefinerRun, RefinerTraining, export_refiner
+    from vcd_eval.haystack import read_haystack
+    from vcd_eval.refiner_examples import gather_examples
+
+    console = Console(quiet=quiet)
+    examples = []
+    for haystack in [read_haystack(folder) for folder in haystacks]:
+        engine = Engine(
+            models=models,
+            refine=False,
+            cache=cache or default_cache_folder(),
+            jobs=jobs or options.processors(),
+        )
+        with console.step(str(haystack.folder), 2) as step:
+            examples += gather_examples(
+                haystack, engine, on_error=console.fail, on_progress=step.reach
+            )
+    options.make_folder(run)
+    training = RefinerRun(examples, run, RefinerTraining(steps=steps))
+    with console.step("steps", steps) as step:
+        step.reach(training.step, steps)
+        training.run(on_step=lambda done: step.reach(done, steps))
+    typer.echo(export_refiner(training.network, models, version=version, licence=licence))
+    return SOME_FAILED if console.failures else 0
+
+
 @app.command(
     epilog="""Examples:
 

@@ -347,7 +347,7 @@ def _look(
     for name, matrix in engine.matrices(asked[0], video).items():
         if 1 not in matrix.values.shape:
             truth = _true_boxes(haystack, query_id, ref_id, name)
-            seen += _lines(name, matrix, truth, engine.detector.min_length)
+            seen += _lines(engine, name, matrix, truth)
     for still in asked[1:]:
         [moment] = still.descriptor.tracks["visual"].times.mean(axis=1)
         shown = _shown_at(haystack, query_id, ref_id, moment)
@@ -356,31 +356,24 @@ def _look(
     return seen
 
 
-def _lines(name: str, matrix: SimilarityMatrix, truth: Floats, shortest: float) -> list[_Seen]:
+def _lines(engine: Engine, name: str, matrix: SimilarityMatrix, truth: Floats) -> list[_Seen]:
+    localizer = engine.localizer
+    if not isinstance(localizer, LineLocalizer):
+        raise EvaluationError("only the line localizer has a confidence that can be fitted")
     query, ref = TimeAxis(matrix.query_times), TimeAxis(matrix.ref_times)
     streams: frozenset[Stream] = frozenset()
     seen: list[_Seen] = []
-    for proposal in LineLocalizer().proposals(matrix):
+    for proposal in localizer.proposals(matrix):
         s = to_segment(proposal.line, query, ref, 0.0, streams)
-        if min(s.length, s.ref_end - s.ref_start) >= shortest:
+        if min(s.length, s.ref_end - s.ref_start) >= engine.detector.min_length:
             box = [s.query_start, s.query_end, s.ref_start, s.ref_end]
             right = bool((closeness(box, truth) > HIT).any())
             seen.append((name, proposal.features.array().tolist(), right))
     return seen
 
 
-def _rows(haystack: Haystack, query_id: str, ref_id: str, name: str) -> npt.NDArray[np.intp]:
-    """Return the true rows of a pair that a pass can find."""
-    labels = haystack.labels
-    pairs = zip(labels.segments.query_ids, labels.segments.ref_ids, strict=True)
-    of_pair = np.array([pair == (query_id, ref_id) for pair in pairs], np.bool_)
-    if name != "fused":
-        of_pair &= labels.audio if name == "audio" else labels.visual
-    return np.flatnonzero(of_pair)
-
-
 def _true_boxes(haystack: Haystack, query_id: str, ref_id: str, name: str) -> Floats:
-    rows = _rows(haystack, query_id, ref_id, name)
+    rows = haystack.rows_of(query_id, ref_id, name)
     segments = haystack.labels.segments
     return np.concatenate([segments.query_times[rows], segments.ref_times[rows]], axis=1)
 
@@ -411,7 +404,7 @@ def _shown_at(haystack: Haystack, query_id: str, ref_id: str, moment: float) -> 
     """Return the times of the reference that a moment of the query shows."""
     labels = haystack.labels
     times = []
-    for row in _rows(haystack, query_id, ref_id, "visual"):
+    for row in haystack.rows_of(query_id, ref_id, "visual"):
         start, end = labels.segments.query_times[row]
         first, last = labels.segments.ref_times[row]
         if start <= moment < end:

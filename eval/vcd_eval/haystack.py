@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from vcd import __version__
 from vcd.descriptors import load_background
@@ -22,6 +23,7 @@ from vcd.engine import Engine, PreparedVideo
 from vcd.errors import EvaluationError, PathLike, VcdError
 from vcd.localization import LineLocalizer, Localizer
 from vcd.records import FloatArray, Match
+from vcd.similarity import Refiner
 from vcd.sources import Source, resolve
 from vcd_eval.formats import Labels, PairTable, SegmentTable, read_groundtruth, read_labels
 from vcd_eval.haystack_progress import Progress
@@ -58,6 +60,15 @@ class Haystack:
         return self.labels.segments.take(
             self.labels.visual if run == "visual" else self.labels.audio
         )
+
+    def rows_of(self, query_id: str, ref_id: str, stream: str) -> npt.NDArray[np.intp]:
+        """Return the true rows of a pair that "visual", "audio" or "fused" evidence can tell."""
+        labels = self.labels
+        pairs = zip(labels.segments.query_ids, labels.segments.ref_ids, strict=True)
+        of_pair = np.array([pair == (query_id, ref_id) for pair in pairs], np.bool_)
+        if stream != "fused":
+            of_pair &= labels.audio if stream == "audio" else labels.visual
+        return np.flatnonzero(of_pair)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -229,6 +240,7 @@ def _settings(engine: Engine, references: Sequence[Source]) -> dict[str, Any]:
         "threshold": detector.threshold,
         "min_length": detector.min_length,
         "localizer": engine.localizer.name,
+        "refiner": _refiner(engine.localizer),
         "calibrations": {
             name: [c.slope, c.intercept] for name, c in sorted(detector.calibrations.items())
         },
@@ -241,6 +253,12 @@ def _confidences(localizer: Localizer) -> dict[str, Any]:
     if not isinstance(localizer, LineLocalizer):
         return {}
     return {name: c.as_mapping() for name, c in sorted(localizer.confidences.items())}
+
+
+def _refiner(localizer: Localizer) -> str:
+    if not isinstance(localizer, LineLocalizer) or not isinstance(localizer.refiner, Refiner):
+        return ""
+    return hashlib.sha256(localizer.refiner.path.read_bytes()).hexdigest()
 
 
 def _digest(vectors: FloatArray | None) -> str:

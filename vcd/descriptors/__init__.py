@@ -4,7 +4,7 @@ from vcd.descriptors.background import load_background
 from vcd.descriptors.cache import DescriptorCache, default_cache_folder
 from vcd.descriptors.describe import DescribeSettings, describe_file
 from vcd.descriptors.describer import Describer
-from vcd.descriptors.manifest import Manifest, ModelInfo, load_manifest, models_folder
+from vcd.descriptors.manifest import Manifest, ModelInfo, RefinerInfo, load_manifest, models_folder
 from vcd.descriptors.runtime import DescriptorModel
 from vcd.descriptors.visual import INNER_VIEW
 
@@ -16,6 +16,7 @@ __all__ = [
     "DescriptorModel",
     "Manifest",
     "ModelInfo",
+    "RefinerInfo",
     "default_cache_folder",
     "describe_file",
     "load_background",

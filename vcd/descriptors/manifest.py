@@ -18,10 +18,11 @@ from typing import Any
 from vcd.errors import ModelChecksumError, ModelError, ModelNotFoundError, PathLike
 from vcd.records import STREAMS, Stream
 
-__all__ = ["Manifest", "ModelInfo", "load_manifest", "models_folder"]
+__all__ = ["Manifest", "ModelInfo", "RefinerInfo", "load_manifest", "models_folder"]
 
 FILE_NAME = "models.json"
 ENVIRONMENT = "VCD_MODELS"
+_AGAIN = "install vcd-engine again"
 _POINT = ("threshold", "precision", "recall", "false_alarms_per_10000_pairs")
 
 
@@ -114,20 +115,57 @@ class ModelInfo:
         ------
         ModelNotFoundError, ModelChecksumError
         """
-        path = self.path
-        try:
-            with path.open("rb") as file:
-                found = hashlib.file_digest(file, "sha256").hexdigest()
-        except OSError as error:
-            raise ModelError(f"cannot be read ({error.strerror})", file=path) from error
-        if found != self.sha256:
-            raise ModelChecksumError(
-                f"is not the file of model {self.id}: sha256 {found[:12]}..., "
-                f"expected {self.sha256[:12]}...",
-                file=path,
-                remedy="install vcd-engine again" if not self.package else self.install,
-            )
+        return _verified(self.path, self.id, self.sha256, self.install or _AGAIN)
+
+
+@dataclass(frozen=True, slots=True)
+class RefinerInfo:
+    """The entry of the refiner: `id`, `file` below the models folder, and what it should hold."""
+
+    id: str
+    file: str
+    sha256: str
+    bytes: int
+    opset: int
+    licence: str
+    folder: Path
+
+    @property
+    def path(self) -> Path:
+        """Where the ONNX file lies.
+
+        Raises
+        ------
+        ModelNotFoundError
+        """
+        path = self.folder / self.file
+        if not path.is_file():
+            raise ModelNotFoundError(f"the file of {self.id} is missing", file=path, remedy=_AGAIN)
         return path
+
+    def verify(self) -> Path:
+        """Return the path after checking the file's sha256.
+
+        Raises
+        ------
+        ModelNotFoundError, ModelChecksumError
+        """
+        return _verified(self.path, self.id, self.sha256, _AGAIN)
+
+
+def _verified(path: Path, name: str, sha256: str, remedy: str) -> Path:
+    try:
+        with path.open("rb") as file:
+            found = hashlib.file_digest(file, "sha256").hexdigest()
+    except OSError as error:
+        raise ModelError(f"cannot be read ({error.strerror})", file=path) from error
+    if found != sha256:
+        raise ModelChecksumError(
+            f"is not the file of model {name}: sha256 {found[:12]}..., expected {sha256[:12]}...",
+            file=path,
+            remedy=remedy,
+        )
+    return path
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,7 +174,8 @@ class Manifest:
 
     `fusion` holds the calibration of picture and sound fused, by ``"<visual id>+<audio id>"``;
     `operating_points`, by the same or one id alone, the `threshold` of each name, and the
-    `precision`, `recall` and `false_alarms_per_10000_pairs` that were measured there.
+    `precision`, `recall` and `false_alarms_per_10000_pairs` that were measured there; `refiner` is
+    the network that looks for copies in matrices, where there is one.
     """
 
     folder: Path
@@ -144,6 +183,7 @@ class Manifest:
     defaults: Mapping[Stream, str]
     fusion: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     operating_points: Mapping[str, Mapping[str, Mapping[str, float]]] = field(default_factory=dict)
+    refiner: RefinerInfo | None = None
 
     def threshold(self, models: Iterable[ModelInfo], name: str) -> float:
         """Return the threshold of a named operating point of models that are used together.
@@ -237,8 +277,10 @@ def load_manifest(folder: PathLike | None = None) -> Manifest:
     try:
         data = json.loads(path.read_text("utf-8"))
         models = tuple(ModelInfo(**entry, folder=root) for entry in data["models"])
+        refiner = data.get("refiner")
         return Manifest(
             folder=root,
+            refiner=None if refiner is None else RefinerInfo(**refiner, folder=root),
             models=models,
             defaults=dict(data["defaults"]),
             fusion=dict(data.get("fusion", {})),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -15,7 +15,7 @@ from vcd.localization.confidence import Confidence, default_confidence
 from vcd.localization.features import Features, measure
 from vcd.localization.lines import Line, LineSearch, most_possible
 from vcd.localization.refit import fit_ends, fit_line
-from vcd.records import Segment, SimilarityMatrix, Stream
+from vcd.records import FloatArray, Segment, SimilarityMatrix, Stream
 
 __all__ = ["LineLocalizer", "LineSettings", "Proposal"]
 
@@ -23,6 +23,7 @@ _OTHER_SPEED, _BACKWARDS = 0.94, 0.95  # factors on evidence: plain speed, forwa
 _DENSE_RATE = 2.0  # positions a second above which neighbours repeat each other
 _SAME = 0.6
 _MOST_SECONDS = 120.0
+_REFINED_CELLS = 1_000_000  # the refiner's cost grows with the cells, and larger ones are rare
 _STRONG = 10.0  # times the least evidence: beside the longest copy this is still proposed
 
 
@@ -88,6 +89,10 @@ class LineLocalizer:
     confidences : mapping of str to Confidence, optional
         By stream of the matrix ("visual", "audio", "fused"): how probable segments are, as fitted
         for the models at hand; `default_confidence` where there is none.
+    refiner : callable, optional
+        From excess (n, m) to the probability in [0, 1] that a copy runs through a cell, as
+        `vcd.similarity.Refiner`; it tells the search where to look, and no more: what is found is
+        measured on the matrix as it is.
 
     Examples
     --------
@@ -109,9 +114,11 @@ class LineLocalizer:
         settings: LineSettings | None = None,
         *,
         confidences: Mapping[str, Confidence] | None = None,
+        refiner: Callable[[FloatArray], FloatArray] | None = None,
     ) -> None:
         self.settings = settings or LineSettings()
         self.confidences = dict(confidences or {})
+        self.refiner = refiner
         half = self.settings.speeds // 2
         speeds = 2.0 ** (np.arange(-half, half + 1) / max(half, 1))
         bonus = np.where(speeds == 1, 1, _OTHER_SPEED)
@@ -162,6 +169,8 @@ class LineLocalizer:
         board = Board(matrix.excess)
         if most_possible(board.evidence) < least:
             return []  # as most pairs, which share nothing
+        if self.refiner is not None and matrix.excess.size <= _REFINED_CELLS:
+            board.encourage(self.refiner(matrix.excess))
         search = LineSearch(board.evidence, self._speeds * ratio, self._bonus)
         found: list[Proposal] = []
         floor = least

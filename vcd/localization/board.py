@@ -17,6 +17,7 @@ _FLOOR, _CEILING = np.float32(-1), np.float32(2.5)
 _RIVAL_FREE, _RIVAL_SPAN = np.float32(0.133), np.float32(0.5)
 _NEAR_SEGMENT = 0.4
 _OUTSIDE = np.float32(-1)
+_ENCOURAGED = np.float32(2)
 _BLOCK_CELLS = 50_000  # worked on together, so that they stay in the cache
 
 
@@ -45,6 +46,18 @@ class Board:
         self.silent_rows = (self._row_best == 0) & ~excess.any(axis=1)
         self.silent_columns = (self._column_best == 0) & ~excess.any(axis=0)
         self.evidence = self._bounded()
+
+    def encourage(self, copied: FloatArray) -> None:
+        """Raise the evidence where a copy probably runs; what is silent stays so.
+
+        Parameters
+        ----------
+        copied : ndarray of float32, shape (n, m)
+            Probabilities, as of `vcd.similarity.Refiner`.
+        """
+        self.evidence += _ENCOURAGED * copied
+        self.evidence[self.silent_rows] = 0
+        self.evidence[:, self.silent_columns] = 0
 
     def _bounded(self) -> FloatArray:
         """Return bounded excess, less where both row and column hold a better cell."""

@@ -5,10 +5,12 @@ from vcd.similarity.cosine import PreparedTrack, cosine_matrix, evidence_matrix,
 from vcd.similarity.evidence import normalise
 from vcd.similarity.fusion import fuse
 from vcd.similarity.pooling import is_long, overview, pooled_matrix
+from vcd.similarity.refiner import Refiner
 
 __all__ = [
     "BackgroundStatistics",
     "PreparedTrack",
+    "Refiner",
     "background_statistics",
     "cosine_matrix",
     "evidence_matrix",

@@ -1,0 +1,1 @@
+"""Training of the refiner: which cells of a similarity matrix lie on the line of a copy."""
