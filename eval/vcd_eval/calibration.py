@@ -34,8 +34,8 @@ from vcd.localization import Confidence, LineLocalizer, default_confidence
 from vcd.localization.bounds import TimeAxis, to_segment
 from vcd.localization.features import FEATURES
 from vcd.records import STREAMS, Segment, SimilarityMatrix, Stream, Track, VideoDescriptor
-from vcd.sources import resolve
 from vcd_eval.haystack import Haystack, OnError
+from vcd_eval.haystack_pairs import Named, each_query
 from vcd_eval.measures import HIT, calibration_error, closeness
 
 __all__ = [
@@ -123,31 +123,22 @@ def judge(
     seed : int
         Of the moments that are taken from queries as stills.
     """
-    references = resolve(haystack.folder / "refs", on_error)
-    queries = resolve(haystack.folder / "queries", on_error)
-    total, done = len(references) + len(queries), 0
-    described = []
-    for source, video in engine.prepare_all(references, on_error=on_error):
-        described.append((source.video_id, video))
-        done += 1
-        if on_progress is not None:
-            on_progress(done, total)
     rng = np.random.default_rng(seed)
     found: dict[str, list[tuple[Sequence[float], bool, str]]] = {name: [] for name in PASSES}
     asked_for: set[str] = set()
+    there: set[str] = set()
     with ThreadPoolExecutor(engine.jobs) as pool:
-        for source, query in engine.prepare_all(queries, on_error=on_error):
-            asked_for.add(source.video_id)
+        for (query_id, query), references in each_query(
+            haystack, engine, on_error=on_error, on_progress=on_progress
+        ):
+            asked_for.add(query_id)
+            there.update(name for name, _ in references)
             still = _still(query.descriptor, rng)
             asked = [query] if still is None else [query, engine.prepare(still)]
-            look = partial(_look, engine, haystack, source.video_id, asked)
-            for judged in pool.map(look, described):
+            look = partial(_look, engine, haystack, query_id, asked)
+            for judged in pool.map(look, references):
                 for name, measures, right in judged:
-                    found[name].append((measures, right, source.video_id))
-            done += 1
-            if on_progress is not None:
-                on_progress(done, total)
-    there = {name for name, _ in described}
+                    found[name].append((measures, right, query_id))
     segments = haystack.labels.segments
     true = set(zip(segments.query_ids, segments.ref_ids, strict=True))
     related = sum(query in asked_for and ref in there for query, ref in true)
@@ -339,7 +330,7 @@ def _look(
     haystack: Haystack,
     query_id: str,
     asked: Sequence[PreparedVideo],
-    reference: tuple[str, PreparedVideo],
+    reference: Named,
 ) -> list[_Seen]:
     """Return what all passes propose for a pair: pass, measures, and whether it is right."""
     ref_id, video = reference

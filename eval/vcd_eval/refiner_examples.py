@@ -6,12 +6,12 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 
-from vcd.engine import Engine, PreparedVideo
+from vcd.engine import Engine
 from vcd.localization import LineLocalizer
 from vcd.records import STREAMS, Segment
-from vcd.sources import resolve
 from vcd.training.refiner.examples import Example, example
 from vcd_eval.haystack import Haystack, OnError
+from vcd_eval.haystack_pairs import Named, each_query
 
 __all__ = ["gather_examples"]
 
@@ -35,40 +35,22 @@ def gather_examples(
     on_progress : callable, optional
         Told how many of how many videos are done.
     """
-    references = resolve(haystack.folder / "refs", on_error)
-    queries = resolve(haystack.folder / "queries", on_error)
-    total, done = len(references) + len(queries), 0
-    described = []
-    for source, video in engine.prepare_all(references, on_error=on_error):
-        described.append((source.video_id, video))
-        done += 1
-        if on_progress is not None:
-            on_progress(done, total)
     found: list[Example] = []
     with ThreadPoolExecutor(engine.jobs) as pool:
-        for source, query in engine.prepare_all(queries, on_error=on_error):
-            look = partial(_examples, haystack, engine, source.video_id, query)
-            for examples in pool.map(look, described):
+        for query, references in each_query(
+            haystack, engine, on_error=on_error, on_progress=on_progress
+        ):
+            for examples in pool.map(partial(_examples, haystack, engine, query), references):
                 found += examples
-            done += 1
-            if on_progress is not None:
-                on_progress(done, total)
     return found
 
 
-def _examples(
-    haystack: Haystack,
-    engine: Engine,
-    query_id: str,
-    query: PreparedVideo,
-    reference: tuple[str, PreparedVideo],
-) -> list[Example]:
-    ref_id, video = reference
+def _examples(haystack: Haystack, engine: Engine, query: Named, reference: Named) -> list[Example]:
     found = []
-    for name, matrix in engine.matrices(query, video).items():
+    for name, matrix in engine.matrices(query[1], reference[1]).items():
         if name not in STREAMS or 1 in matrix.values.shape:
             continue  # what is fused is learned from the streams
-        truth = list(_truth(haystack, query_id, ref_id, name))
+        truth = list(_truth(haystack, query[0], reference[0], name))
         if truth or LineLocalizer().proposals(matrix):
             found.append(example(matrix, truth))
     return found

@@ -40,6 +40,7 @@ COMMANDS = [
     ["train", "data"],
     ["train", "visual"],
     ["train", "calibration"],
+    ["train", "refiner"],
     ["eval"],
     ["eval", "haystack"],
     ["eval", "vsc"],
@@ -125,6 +126,29 @@ def test_calibration_from_the_shell(vcd, demo, tmp_path):
     assert run.returncode == 2
     assert "nothing to tell apart" in run.stderr
     assert (models / "models.json").read_bytes() == before
+
+
+def test_a_refiner_from_the_shell(vcd, demo, tmp_path):
+    pytest.importorskip("torch")
+    models = tmp_path / "models"
+    shutil.copytree(models_folder(), models)
+    command = ["train", "refiner", demo.folder, "--run", tmp_path / "run", "--models", models]
+    run = vcd(*command, "--version", "9", "--steps", "3")
+    assert run.returncode == 0, run.stderr
+    assert run.stdout.strip() == "refiner-9"
+    used = {"VCD_MODELS": str(models)}
+    assert "refiner-9" in vcd("models", "list", env=used).stdout
+    verified = vcd("models", "verify", env=used)
+    assert "refiner-9\tok" in verified.stdout
+    query = demo.folder / "queries" / "faster.mp4"
+    refined = vcd("match", query, demo.folder / "refs", env=used)
+    assert refined.returncode == 0
+    assert json.loads(refined.stdout.splitlines()[0])["reference"].endswith("mountains.mp4")
+    (models / "refiner" / "9" / "model.onnx").write_bytes(b"damaged")
+    broken = vcd("match", query, demo.folder / "refs", env=used)
+    assert broken.returncode == 2
+    assert "is not the file of model refiner-9" in broken.stderr
+    assert vcd("match", query, demo.folder / "refs", "--no-refine", env=used).returncode == 0
 
 
 def test_version_as_a_process_of_its_own():
