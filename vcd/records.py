@@ -9,6 +9,7 @@ C-contiguous and read-only.
 
 from __future__ import annotations
 
+import json
 import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
@@ -18,7 +19,7 @@ from typing import Any, Literal, get_args
 import numpy as np
 import numpy.typing as npt
 
-from vcd.errors import ContractError, PathLike
+from vcd.errors import ContractError, PathLike, display_name
 
 __all__ = [
     "FULL_VIEW",
@@ -42,6 +43,7 @@ FloatArray = npt.NDArray[np.float32]
 TimeArray = npt.NDArray[np.float64]
 
 _UNIT_TOLERANCE = 1e-3
+_TIME_DIGITS, _SCORE_DIGITS = 3, 6  # of JSON
 
 
 def _frozen(array: npt.NDArray[Any]) -> npt.NDArray[Any]:
@@ -359,6 +361,18 @@ class Segment:
         """Length in the query, in seconds."""
         return self.query_end - self.query_start
 
+    def to_dict(self) -> dict[str, Any]:
+        """Return the segment as the JSON object of all results, times to the millisecond."""
+        return {
+            "query_start": _rounded(self.query_start, _TIME_DIGITS),
+            "query_end": _rounded(self.query_end, _TIME_DIGITS),
+            "ref_start": _rounded(self.ref_start, _TIME_DIGITS),
+            "ref_end": _rounded(self.ref_end, _TIME_DIGITS),
+            "score": _rounded(self.score, _SCORE_DIGITS),
+            "speed": _rounded(self.speed, _SCORE_DIGITS),
+            "streams": [stream for stream in STREAMS if stream in self.streams],
+        }
+
 
 @dataclass(frozen=True, slots=True)
 class Match:
@@ -373,3 +387,23 @@ class Match:
         _require(0 <= self.score <= 1, f"score must lie in [0, 1], got {self.score}")
         ordered = tuple(sorted(self.segments, key=lambda s: (s.query_start, s.ref_start)))
         object.__setattr__(self, "segments", ordered)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the match as a JSON object: that of `vcd match` less the coverages.
+
+        Those need the durations, which a match does not hold.
+        """
+        return {
+            "query": display_name(self.query_id),
+            "reference": display_name(self.ref_id),
+            "score": _rounded(self.score, _SCORE_DIGITS),
+            "segments": [segment.to_dict() for segment in self.segments],
+        }
+
+    def to_json(self) -> str:
+        """Return `to_dict` as one line of JSON."""
+        return json.dumps(self.to_dict(), ensure_ascii=False, allow_nan=False)
+
+
+def _rounded(value: float, digits: int) -> float:
+    return round(float(value), digits) + 0.0  # + 0.0 turns -0.0 into 0.0

@@ -12,7 +12,6 @@ from typing import Any, Literal, TextIO, get_args
 
 from vcd.encoding import write_whole
 from vcd.errors import ContractError, PathLike, VcdError, display_name
-from vcd.records import STREAMS, Segment
 from vcd.report.views import PairView, query_coverage, ref_coverage
 
 __all__ = [
@@ -198,32 +197,20 @@ def write_results(
 
 def match_record(pair: PairView) -> dict[str, Any]:
     """Return the JSON object of a match: times in seconds, coverages as shares of the video."""
-    match = pair.match
+    record = pair.match.to_dict()
     return {
         "query": pair.query.name,
         "reference": pair.reference.name,
-        "score": _score(match.score),
-        "query_coverage": _score(query_coverage(match, pair.query.duration)),
-        "ref_coverage": _score(ref_coverage(match, pair.reference.duration)),
-        "segments": [_segment_record(s) for s in match.segments],
+        "score": record["score"],
+        "query_coverage": _score(query_coverage(pair.match, pair.query.duration)),
+        "ref_coverage": _score(ref_coverage(pair.match, pair.reference.duration)),
+        "segments": record["segments"],
     }
 
 
 def error_record(error: VcdError) -> dict[str, Any]:
     """Return the JSON object of a failed input; `file` is null where no file is concerned."""
     return {"error": error.problem, "file": error.file, "remedy": error.remedy}
-
-
-def _segment_record(segment: Segment) -> dict[str, Any]:
-    return {
-        "query_start": _time(segment.query_start),
-        "query_end": _time(segment.query_end),
-        "ref_start": _time(segment.ref_start),
-        "ref_end": _time(segment.ref_end),
-        "score": _score(segment.score),
-        "speed": _score(segment.speed),
-        "streams": [stream for stream in STREAMS if stream in segment.streams],
-    }
 
 
 def _time(seconds: float) -> float:
