@@ -9,11 +9,12 @@ what it means between full vectors; it is noisier.
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass, fields, replace
 
 import numpy as np
 
-from vcd.descriptors import load_background
+from vcd.descriptors import INNER_VIEW, load_background
 from vcd.engine import Engine, PreparedVideo
 from vcd.integrations.threatexchange.hashes import VideoHash
 from vcd.records import FloatArray, Match, SimilarityMatrix, Stream
@@ -24,10 +25,16 @@ from vcd.similarity import (
     cosine_matrix,
     normalise,
 )
+from vcd.similarity import (
+    prepare as prepare_track,
+)
 
-__all__ = ["CODE_TO_FULL", "PreparedHash", "compare", "prepare"]
+__all__ = ["PreparedHash", "Statistics", "compare", "prepare"]
+
+Statistics = Mapping[Stream, BackgroundStatistics | None]
 
 CODE_TO_FULL = math.sqrt(math.pi / 2)
+"""Cosine of two full vectors by that of one with the code of the other, in the mean."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -41,25 +48,43 @@ class PreparedHash:
     compact: bool
     others_compact: bool
 
+    @property
+    def statistics(self) -> Statistics:
+        """What unrelated material reaches at every position, by stream."""
+        return {stream: track.background for stream, track in self.video.tracks.items()}
 
-def prepare(engine: Engine, given: VideoHash, *, others_compact: bool) -> PreparedHash:
-    """Return a hash ready for comparison with hashes of one form."""
-    if not given.compact and not others_compact:
-        return PreparedHash(engine.prepare(given.descriptor), False, False)
+
+def prepare(
+    engine: Engine,
+    given: VideoHash,
+    *,
+    others_compact: bool = False,
+    statistics: Statistics | None = None,
+) -> PreparedHash:
+    """Return a hash ready for comparison with hashes of one form.
+
+    `statistics` are those of an earlier preparation for the same form, which saves most of the
+    work.
+    """
     tracks: dict[Stream, PreparedTrack] = {}
     for stream in engine.streams:
         track = given.descriptor.tracks.get(stream)
         if track is None or not len(track):
             continue
-        vectors = track.unit_vectors()
+        inner = given.descriptor.tracks.get(f"{stream}/{INNER_VIEW}")
+        views = [] if inner is None or others_compact else [inner]
         background = load_background(engine.models[stream])
-        statistics = None
-        if background is not None:
-            if others_compact:
-                background = _codes(background)
-            statistics = background_statistics(vectors, background)
-            statistics = _turned_back(statistics, given.compact, others_compact)
-        tracks[stream] = PreparedTrack(track, vectors, statistics)
+        if statistics is not None:
+            ready = prepare_track(track, views=views)
+            tracks[stream] = replace(ready, background=statistics.get(stream))
+        elif background is None or not (given.compact or others_compact):
+            tracks[stream] = prepare_track(track, background, views=views)
+        else:
+            vectors = track.unit_vectors()
+            against = _codes(background) if others_compact else background
+            found = background_statistics(vectors, against)
+            found = _turned_back(found, given.compact, others_compact)
+            tracks[stream] = PreparedTrack(track, vectors, found)
     return PreparedHash(PreparedVideo(given.descriptor, tracks), given.compact, others_compact)
 
 

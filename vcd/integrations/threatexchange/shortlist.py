@@ -13,12 +13,10 @@ from dataclasses import dataclass, fields
 import numpy as np
 import numpy.typing as npt
 
-from vcd.descriptors import load_background
 from vcd.engine import Engine
-from vcd.integrations.threatexchange.comparing import CODE_TO_FULL
-from vcd.integrations.threatexchange.hashes import VideoHash
-from vcd.records import FloatArray, Stream, TimeArray, Track
-from vcd.similarity import background_statistics
+from vcd.integrations.threatexchange.comparing import CODE_TO_FULL, PreparedHash
+from vcd.records import FloatArray, Stream, TimeArray
+from vcd.similarity import PreparedTrack
 from vcd.similarity.positions import nearest_positions
 
 __all__ = ["Grid", "Shortlist", "lay_out"]
@@ -26,6 +24,7 @@ __all__ = ["Grid", "Shortlist", "lay_out"]
 _STEP = 0.5  # seconds
 _RUN = 6  # positions of the grid
 _SLOPES = (1.0, -1.0, 2.0, -2.0, 0.5, -0.5)
+_WORTH = 0.5  # evidence of a run, of 15 at most, that any copy has
 _OTHER_SLOPE = np.float32(0.94)  # what the localizer gives for other speeds than 1
 _GAIN, _LEAST, _MOST = np.float32(2.5), np.float32(-1), np.float32(2.5)
 _SCALE = np.float32(0.3)
@@ -51,40 +50,35 @@ class Lane:
 Grid = Mapping[Stream, Lane]
 
 
-def lay_out(engine: Engine, given: VideoHash) -> dict[Stream, Lane]:
+def lay_out(engine: Engine, given: PreparedHash) -> dict[Stream, Lane]:
     """Return a video on the grid, one lane a stream of the engine, all of one length."""
-    end = max((t.times.max() for t in given.descriptor.tracks.values() if len(t)), default=0.0)
+    tracks = given.video.tracks
+    end = max((track.track.times.max() for track in tracks.values()), default=0.0)
     count = max(1, round(float(end) / _STEP))
     middles = np.arange(count, dtype=np.float64) * _STEP + _STEP / 2
-    lanes: dict[Stream, Lane] = {}
-    for stream in engine.streams:
-        dimensions = engine.models[stream].dimensions
-        track = given.descriptor.tracks.get(stream)
-        if track is None or not len(track):
-            nothing = np.zeros(len(middles), np.float32)
-            vectors = np.zeros((len(middles), dimensions), np.int8)
-            lanes[stream] = Lane(vectors, nothing, nothing, nothing)
-        else:
-            background = load_background(engine.models[stream])
-            lanes[stream] = _lane(track, middles, background, given.compact)
-    return lanes
+    nothing = np.zeros(count, np.float32)
+    return {
+        stream: _lane(tracks[stream], middles, given.compact)
+        if stream in tracks
+        else Lane(np.zeros((count, info.dimensions), np.int8), nothing, nothing, nothing)
+        for stream, info in engine.models.items()
+    }
 
 
-def _lane(track: Track, middles: TimeArray, background: FloatArray | None, compact: bool) -> Lane:
+def _lane(prepared: PreparedTrack, middles: TimeArray, compact: bool) -> Lane:
+    track = prepared.track
     own = track.times.mean(axis=1)
     at = nearest_positions(own, middles)
     half = np.maximum(np.diff(track.times[at], axis=1)[:, 0] / 2, _STEP)
     speaks = (track.weight[at] > 0) & (np.abs(own[at] - middles) <= half)
     vectors = track.quantised().vectors[at].astype(np.int8)
     length = np.linalg.norm(vectors.astype(np.float32), axis=1)
-    factor = np.float32(CODE_TO_FULL if compact else 1)
-    scale = np.where(speaks, factor / np.maximum(length, 1), 0).astype(np.float32)
+    scale = np.where(speaks, (CODE_TO_FULL if compact else 1) / np.maximum(length, 1), 0)
     mean = level = np.zeros(len(middles), np.float32)
-    if background is not None:
-        statistics = background_statistics(track.unit_vectors(), background)
-        mean = np.clip(statistics.mean[at] * factor, -_MEAN_LIMIT, _MEAN_LIMIT)
-        level = (statistics.top_mean[at] * factor - mean) / (1 - mean)
-    return Lane(vectors, scale, mean, level)
+    if prepared.background is not None:
+        mean = np.clip(prepared.background.mean[at], -_MEAN_LIMIT, _MEAN_LIMIT)
+        level = (prepared.background.top_mean[at] - mean) / (1 - mean)
+    return Lane(vectors, scale.astype(np.float32), mean, level)
 
 
 class Shortlist:
@@ -102,11 +96,14 @@ class Shortlist:
             self._tail = []
 
     def ranking(self, query: Grid) -> npt.NDArray[np.intp]:
-        """Return the numbers of all references, in order of adding, the most promising first."""
+        """Return the references worth a look, the most promising first.
+
+        They are called by their number in the order of adding.
+        """
         blocks = [*self._blocks, *([_join(self._tail)] if self._tail else [])]
-        if not blocks:
-            return np.zeros(0, np.intp)
-        return np.argsort(-np.concatenate([_best_runs(query, b) for b in blocks]), kind="stable")
+        runs = np.concatenate([np.zeros(0, np.float32), *(_best_runs(query, b) for b in blocks)])
+        order = np.argsort(-runs, kind="stable")
+        return order[runs[order] >= _WORTH]
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -22,7 +22,7 @@ from vcd.errors import HashStringError, VcdError
 
 if TYPE_CHECKING:
     from vcd.engine import Engine
-    from vcd.integrations.threatexchange.comparing import PreparedHash
+    from vcd.integrations.threatexchange.comparing import Statistics
     from vcd.integrations.threatexchange.hashes import VideoHash
     from vcd.integrations.threatexchange.shortlist import Shortlist
     from vcd.records import Match, VideoDescriptor
@@ -147,7 +147,7 @@ class VcdSignal(SignalType, FileHasher):
     """
 
     SETTINGS: ClassVar[Mapping[str, Any]] = {}
-    PATIENCE: ClassVar[int] = 48
+    PATIENCE: ClassVar[int] = 16
 
     @classmethod
     def engine(cls) -> Engine:
@@ -282,6 +282,7 @@ class VcdIndex(SignalTypeIndex[T]):
         from vcd.integrations.threatexchange.shortlist import Shortlist
 
         self._entries: dict[str, list[T]] = {}
+        self._statistics: list[Statistics] = []  # in the order of the entries
         self._shortlist: Shortlist = Shortlist()
 
     def __len__(self) -> int:
@@ -289,11 +290,10 @@ class VcdIndex(SignalTypeIndex[T]):
 
     def __getstate__(self) -> dict[str, Any]:
         """Return what a pickle holds, by which both `tx` and HMA keep an index."""
-        return {"entries": self._entries, "shortlist": self._shortlist}
+        return dict(vars(self))
 
     def __setstate__(self, state: dict[str, Any]) -> None:
-        self._entries = state["entries"]
-        self._shortlist = state["shortlist"]
+        vars(self).update(state)
 
     def __reduce__(self) -> tuple[Any, ...]:
         return _new_index, (self.SIGNAL_TYPE,), self.__getstate__()
@@ -305,11 +305,15 @@ class VcdIndex(SignalTypeIndex[T]):
         ------
         HashStringError
         """
+        from vcd.integrations.threatexchange.comparing import prepare
         from vcd.integrations.threatexchange.shortlist import lay_out
 
         text = signal_str.strip()
         if text not in self._entries:
-            self._shortlist.add(lay_out(self.SIGNAL_TYPE.engine(), self.SIGNAL_TYPE.parse(text)))
+            engine = self.SIGNAL_TYPE.engine()
+            prepared = prepare(engine, self.SIGNAL_TYPE.parse(text))
+            self._shortlist.add(lay_out(engine, prepared))
+            self._statistics.append(prepared.statistics)
         self._entries.setdefault(text, []).append(entry)
 
     def add_all(self, entries: Iterable[tuple[str, T]]) -> None:
@@ -339,24 +343,21 @@ class VcdIndex(SignalTypeIndex[T]):
         from vcd.integrations.threatexchange.shortlist import lay_out
 
         engine = self.SIGNAL_TYPE.engine()
-        queries: dict[bool, PreparedHash] = {}
+        queries = {False: prepare(engine, asked)}  # by whether references are compact
         references = list(self._entries)
         missed = 0
-        for number in self._shortlist.ranking(lay_out(engine, asked)):
+        for number in self._shortlist.ranking(lay_out(engine, queries[False])):
             text = references[number]
-            reference = self.SIGNAL_TYPE.parse(text)
-            if reference.compact not in queries:
-                queries[reference.compact] = prepare(
-                    engine, asked, others_compact=reference.compact
-                )
-            prepared = prepare(engine, reference, others_compact=asked.compact)
-            match = compare(engine, queries[reference.compact], prepared)
+            found = self.SIGNAL_TYPE.parse(text)
+            if found.compact not in queries:
+                queries[True] = prepare(engine, asked, others_compact=True)
+            statistics = None if asked.compact else self._statistics[number]
+            reference = prepare(engine, found, others_compact=asked.compact, statistics=statistics)
+            match = compare(engine, queries[found.compact], reference)
+            missed = 0 if match is not None else missed + 1
             if match is not None:
-                missed = 0
-                yield _info(match, reference.checksum), text
-                continue
-            missed += 1
-            if missed >= self.SIGNAL_TYPE.PATIENCE:
+                yield _info(match, found.checksum), text
+            elif missed >= self.SIGNAL_TYPE.PATIENCE:
                 return
 
 
