@@ -23,7 +23,9 @@ class Models:
     def __init__(self, folder):
         folder = Path(folder)
         manifest = json.loads((folder / "models.json").read_text("utf-8"))
-        self.info = {m["stream"]: m for m in manifest["models"] if m["id"] in manifest["defaults"].values()}
+        self.info = {
+            m["stream"]: m for m in manifest["models"] if m["id"] in manifest["defaults"].values()
+        }
         self.sessions = {
             stream: onnxruntime.InferenceSession(
                 str(folder / info["file"]), providers=["CPUExecutionProvider"]

@@ -99,13 +99,23 @@ class Engine:
         `LineLocalizer` where left out. The scores of another one count as probabilities.
     limits : Limits, optional
     jobs : int
-        Files described side by side.
+        Files described side by side, each in a thread of its own.
+    threads : int
+        Threads inside one run of a model.
+
+    Notes
+    -----
+    Any number of threads may call one engine at once; results are those of one thread. Models are
+    loaded at their first use, and nothing else is shared. `limits` bounds the time spent on a file,
+    and with the pixels of a frame and the duration its memory.
 
     Examples
     --------
-    >>> engine = Engine(threshold=0.8)                               # doctest: +SKIP
-    >>> for match in engine.match("query.mp4", "refs/"):             # doctest: +SKIP
-    ...     print(match.ref_id, match.score, match.segments)
+    >>> engine = Engine(threshold=0.8, limits=Limits(max_wall_time=60))
+    >>> video = engine.describe("query.mp4")
+    >>> for match in engine.match(video, "refs/"):
+    ...     print(match.ref_id, round(match.segments[0].ref_start))
+    mountains 2
     """
 
     def __init__(
@@ -124,13 +134,14 @@ class Engine:
         localizer: Localizer | None = None,
         limits: Limits | None = None,
         jobs: int = 1,
+        threads: int = 1,
     ) -> None:
         wanted = {streams} if isinstance(streams, str) else set(streams)
         self.streams: tuple[Stream, ...] = tuple(s for s in STREAMS if s in wanted)
         if not self.streams or not wanted <= set(STREAMS):
             raise ContractError(f"streams must be some of {STREAMS}, got {sorted(wanted)}")
-        if jobs < 1:
-            raise ContractError(f"jobs must be at least 1, got {jobs}")
+        if min(jobs, threads) < 1:
+            raise ContractError(f"jobs and threads must be at least 1, got {jobs} and {threads}")
         manifest = load_manifest(models)
         named: dict[Stream, str | None] = {"visual": visual, "audio": audio}
         self.models: dict[Stream, ModelInfo] = {}
@@ -154,6 +165,7 @@ class Engine:
             decoder=backend,
             settings=DescribeSettings(rate=rate, exact=exact),
             limits=limits or Limits(),
+            threads=threads,
             cache=None if cache is None else DescriptorCache(Path(os.fsdecode(cache))),
         )
         self.detector = Detector(
@@ -499,8 +511,8 @@ def describe(path: PathLike, **settings: Any) -> VideoDescriptor:
     Examples
     --------
     >>> import vcd
-    >>> vcd.describe("video.mp4").tracks["visual"].vectors.shape      # doctest: +SKIP
-    (120, 256)
+    >>> vcd.describe("query.mp4").tracks["visual"].vectors.shape
+    (20, 256)
     """
     return Engine(**settings).describe(path)
 
@@ -527,8 +539,10 @@ def match(
     Examples
     --------
     >>> import vcd
-    >>> best = vcd.match("query.mp4", "refs/")[0]                     # doctest: +SKIP
-    >>> best.ref_id, best.score                                       # doctest: +SKIP
-    ('holiday', 0.98)
+    >>> best = vcd.match("query.mp4", "refs/")[0]
+    >>> best.ref_id, best.score > 0.9
+    ('mountains', True)
+    >>> best.to_json()
+    '{"query": "query", "reference": "mountains", "score": ...}'
     """
     return Engine(**settings).match(query, references, on_error=on_error)

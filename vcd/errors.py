@@ -74,6 +74,15 @@ class VcdError(Exception):
     problem, remedy : str
     file : str or None
         Printable form of the path.
+
+    Examples
+    --------
+    >>> import vcd
+    >>> try:
+    ...     vcd.describe("missing.mp4")
+    ... except vcd.VcdError as error:
+    ...     print(error.file, error.problem, sep=" | ")
+    missing.mp4 | no such file
     """
 
     def __init__(self, problem: str, *, file: PathLike | None = None, remedy: str = "") -> None:

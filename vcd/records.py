@@ -95,6 +95,13 @@ class Track:
     ------
     ContractError
         Shapes, types or ranges are not as above.
+
+    Examples
+    --------
+    >>> import numpy as np, vcd
+    >>> times = np.array([[0.0, 0.5], [0.5, 1.0]])
+    >>> vcd.Track("visual", "mine-1", times, np.eye(2, dtype=np.float32), np.ones(2, np.float32))
+    Track(visual, mine-1, (2, 2) float32)
     """
 
     stream: Stream
@@ -210,6 +217,16 @@ class VideoDescriptor:
     ------
     ContractError
         Two tracks share a key, a key is not its track's, or the duration is negative.
+
+    Examples
+    --------
+    >>> import vcd
+    >>> video = vcd.describe("query.mp4")
+    >>> sorted(video.tracks), video.duration
+    (['audio', 'visual'], 10.0)
+    >>> video.save("query.vcd")
+    >>> vcd.VideoDescriptor.load("query.vcd").video_id
+    'query'
     """
 
     video_id: str
@@ -287,6 +304,13 @@ class SimilarityMatrix:
     excess : ndarray of float32, shape (n_query, n_ref), optional
         How far each cell exceeds the level that unrelated content reaches there, divided by what
         counts as full evidence in this stream; 0 says nothing. Only after normalisation.
+
+    Examples
+    --------
+    >>> import numpy as np, vcd
+    >>> times = np.array([[0.0, 0.5], [0.5, 1.0]])
+    >>> vcd.SimilarityMatrix(np.eye(2, dtype=np.float32), times, times, "visual")
+    SimilarityMatrix(visual, (2, 2), cosine)
     """
 
     values: FloatArray
@@ -332,6 +356,13 @@ class Segment:
 
     `score` is the probability in [0, 1] that this is a copy; `speed` is reference seconds per query
     second, negative where the copy runs backwards; `streams` says which streams bear it out.
+
+    Examples
+    --------
+    >>> import vcd
+    >>> segment = vcd.Segment(2.0, 9.5, 12.0, 19.5, 0.99, frozenset({"visual"}))
+    >>> segment.length, segment.to_dict()["ref_start"]
+    (7.5, 12.0)
     """
 
     query_start: float
@@ -376,7 +407,15 @@ class Segment:
 
 @dataclass(frozen=True, slots=True)
 class Match:
-    """A query and a reference that share at least one segment (sorted by query start)."""
+    """A query and a reference that share at least one segment (sorted by query start).
+
+    Examples
+    --------
+    >>> import vcd
+    >>> segment = vcd.Segment(2.0, 9.5, 12.0, 19.5, 0.99, frozenset({"visual"}))
+    >>> vcd.Match("upload", "film", 0.99, (segment,)).to_dict()["segments"][0]["streams"]
+    ['visual']
+    """
 
     query_id: str
     ref_id: str

@@ -3,6 +3,8 @@
 import json
 import pickle
 import shutil
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
 import av
@@ -329,3 +331,30 @@ def test_a_bordered_copy_is_found_by_its_inner_view(engine, demo, tmp_path):
         best[name] = max((m.score for m in found), default=0.0)
     assert best["both"] > 0.5
     assert best["both"] > best["whole"]
+
+
+def test_eight_threads_find_what_one_finds(demo):
+    """One fresh engine: models are loaded, files described and pairs compared by all at once."""
+    queries = [demo.folder / "queries" / f"{name}.mp4" for name in ("faster", "no_copy")]
+    reference = demo.folder / "refs" / "mountains.mp4"
+
+    def work(engine, path):
+        video = engine.describe(path)
+        return video.to_bytes(), [m.to_json() for m in engine.match(video, reference)]
+
+    alone = [work(Engine(), path) for path in queries]
+    shared = Engine()
+    start = threading.Barrier(8)
+
+    def guarded(path):
+        start.wait()
+        return work(shared, path)
+
+    with ThreadPoolExecutor(8) as pool:
+        together = list(pool.map(guarded, queries * 4))
+    assert together == alone * 4
+
+
+def test_nothing_is_printed(demo, capfd):
+    Engine().match([demo.folder / "missing.mp4", demo.references[0]], demo.references[0])
+    assert capfd.readouterr().out == ""

@@ -1,4 +1,4 @@
-"""Matches written one by one in a format chosen by name: a table, JSON lines, JSON or CSV."""
+"""Matches written one by one in a format chosen by name, from a table to an editor's time line."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ __all__ = [
     "write_results",
 ]
 
-Format = Literal["table", "jsonl", "json", "csv"]
+Format = Literal["table", "jsonl", "json", "csv", "otio", "edl"]
 FORMATS: tuple[Format, ...] = get_args(Format)
 
 CSV_COLUMNS = (
@@ -135,7 +135,7 @@ def make_writer(name: str, stream: TextIO, *, width: int | None = None) -> Resul
 
     Parameters
     ----------
-    name : {"table", "jsonl", "json", "csv"}
+    name : {"table", "jsonl", "json", "csv", "otio", "edl"}
     stream : text stream
         Written to, never closed.
     width : int, optional
@@ -145,11 +145,17 @@ def make_writer(name: str, stream: TextIO, *, width: int | None = None) -> Resul
     ------
     ContractError
         The format is unknown.
+    MissingExtraError
+        It needs an extra that is not installed.
     """
     if name == "table":
         from vcd.report.table import TableWriter
 
         return TableWriter(stream, width=width)
+    if name in ("otio", "edl"):
+        from vcd.report.editing import EdlWriter, OtioWriter
+
+        return OtioWriter(stream) if name == "otio" else EdlWriter(stream)
     plain: dict[str, Callable[[TextIO], ResultWriter]] = {
         "jsonl": JsonLinesWriter,
         "json": JsonWriter,
