@@ -1,11 +1,11 @@
 """Describes raw pixels and raw sound with vcd's models and ONNX Runtime alone; needs no vcd.
 
-    python plain_onnxruntime.py ../onnx 320 180 frames.rgb sound.f32 > descriptors.json
+    python plain_onnxruntime.py ../onnx 128 128 frames.rgb sound.f32 > descriptors.json
 
 frames.rgb holds RGB pixels, one frame after the other, and sound.f32 mono float32 samples at
 16 kHz, as FFmpeg writes them:
 
-    ffmpeg -i video.mp4 -r 2 -pix_fmt rgb24 -f rawvideo frames.rgb
+    ffmpeg -i video.mp4 -r 2 -vf scale=128:128:flags=area -pix_fmt rgb24 -f rawvideo frames.rgb
     ffmpeg -i video.mp4 -ac 1 -ar 16000 -f f32le sound.f32
 """
 

@@ -111,6 +111,7 @@ class Engine:
 
     Examples
     --------
+    >>> from vcd.media import Limits
     >>> engine = Engine(threshold=0.8, limits=Limits(max_wall_time=60))
     >>> video = engine.describe("query.mp4")
     >>> for match in engine.match(video, "refs/"):
@@ -512,7 +513,7 @@ def describe(path: PathLike, **settings: Any) -> VideoDescriptor:
     --------
     >>> import vcd
     >>> vcd.describe("query.mp4").tracks["visual"].vectors.shape
-    (20, 256)
+    (24, 256)
     """
     return Engine(**settings).describe(path)
 

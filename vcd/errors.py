@@ -82,7 +82,7 @@ class VcdError(Exception):
     ...     vcd.describe("missing.mp4")
     ... except vcd.VcdError as error:
     ...     print(error.file, error.problem, sep=" | ")
-    missing.mp4 | no such file
+    missing.mp4 | there is no such file
     """
 
     def __init__(self, problem: str, *, file: PathLike | None = None, remedy: str = "") -> None:

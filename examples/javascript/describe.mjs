@@ -1,7 +1,7 @@
 // Describes raw pixels and raw sound under Node, as plain_onnxruntime.py does:
 //
 //     npm ci
-//     node describe.mjs ../../onnx 320 180 frames.rgb sound.f32 > descriptors.json
+//     node describe.mjs ../../onnx 128 128 frames.rgb sound.f32 > descriptors.json
 
 import { readFile } from "node:fs/promises";
 import * as ort from "onnxruntime-web"; // onnxruntime-node is faster and has the same interface

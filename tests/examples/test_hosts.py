@@ -3,6 +3,7 @@
 import functools
 import http.server
 import json
+import runpy
 import shutil
 import subprocess
 import sys
@@ -13,6 +14,8 @@ import numpy as np
 import pytest
 
 from vcd.descriptors import DescriptorModel, load_manifest
+from vcd.descriptors.audio import AudioTrackBuilder
+from vcd.descriptors.visual import VisualTrackBuilder
 from vcd.media import SAMPLE_RATE, Frame, Samples, Sampling
 from vcd.media.pyav import PyAVDecoder
 
@@ -22,24 +25,26 @@ JAVASCRIPT = EXAMPLES / "javascript"
 SECONDS = 4.25  # ten windows of two seconds, a quarter of a second apart
 
 
-def raw(path):
-    """Return ten frames as they are stored, and the sound of ten windows."""
-    frames, runs = [], []
-    for part in PyAVDecoder().read(path, Sampling(rate=2)):
+def raw(path, size):
+    """Return ten frames of a size, None for their own, and the sound of ten windows."""
+    frames, sounds = [], []
+    for part in PyAVDecoder().read(path, Sampling(rate=2, size=size)):
         if isinstance(part, Frame):
-            frames.append(part.pixels)
+            frames.append(part)
         elif isinstance(part, Samples):
-            runs.append(part.samples)
-    return np.stack(frames[:10]), np.concatenate(runs)[: round(SECONDS * SAMPLE_RATE)]
+            sounds.append(part.samples)
+    return frames[:10], np.concatenate(sounds)[: round(SECONDS * SAMPLE_RATE)]
 
 
-def expected(pixels, sound):
-    """Return what vcd's own sessions give."""
+def described(frames, sound):
+    """Return what vcd makes of frames and sound, before it rounds them to be stored."""
     manifest = load_manifest()
-    visual, audio = (DescriptorModel(manifest.default(s)) for s in ("visual", "audio"))
-    window, hop = (round(audio.info.input[k] * SAMPLE_RATE) for k in ("window", "hop"))
-    windows = np.lib.stride_tricks.sliding_window_view(sound, window)[::hop]
-    return {"visual": visual(pixels), "audio": audio(windows)}
+    visual = VisualTrackBuilder(DescriptorModel(manifest.default("visual")))
+    audio = AudioTrackBuilder(DescriptorModel(manifest.default("audio")))
+    for frame in frames:
+        visual.add(frame)
+    audio.add(Samples(0, sound))
+    return {"visual": visual.finish()[0].vectors, "audio": audio.finish().vectors}
 
 
 @pytest.fixture(scope="module")
@@ -49,12 +54,11 @@ def media(demo, tmp_path_factory):
 
 
 def prepared(path, folder):
-    pixels, sound = raw(path)
-    pixels.tofile(folder / "frames.rgb")
+    frames, sound = raw(path, (128, 128))
+    np.stack([frame.pixels for frame in frames]).tofile(folder / "frames.rgb")
     sound.tofile(folder / "sound.f32")
-    height, width = pixels.shape[1:3]
-    arguments = [str(width), str(height), str(folder / "frames.rgb"), str(folder / "sound.f32")]
-    return arguments, expected(pixels, sound)
+    arguments = ["128", "128", str(folder / "frames.rgb"), str(folder / "sound.f32")]
+    return arguments, described(frames, sound)
 
 
 def assert_same(found, wanted):
@@ -68,6 +72,18 @@ def test_plain_python(media):
     command = [sys.executable, "-P", str(EXAMPLES / "plain_onnxruntime.py"), str(ROOT / "onnx")]
     run = subprocess.run([*command, *arguments], capture_output=True, check=True)
     assert_same(json.loads(run.stdout), wanted)
+
+
+def test_frames_of_any_size_are_scaled_inside(demo):
+    """The graph's own scaling comes near that of vcd, and is the same in every host."""
+    path = demo.folder / "refs" / "city.mp4"
+    large, sound = raw(path, None)
+    models = runpy.run_path(str(EXAMPLES / "plain_onnxruntime.py"))["Models"](ROOT / "onnx")
+    found = models.frames(np.stack([frame.pixels for frame in large]))
+    own = DescriptorModel(load_manifest().default("visual"))
+    assert np.abs(found - own(np.stack([frame.pixels for frame in large]))).max() < 1e-3
+    small, _ = raw(path, (128, 128))
+    assert (found * described(small, sound)["visual"]).sum(axis=1).min() > 0.9
 
 
 def test_plain_python_needs_no_vcd():

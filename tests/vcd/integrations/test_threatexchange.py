@@ -80,7 +80,7 @@ def test_examples_are_valid_and_match_themselves_and_each_other():
 
 @pytest.mark.parametrize("text", ["", " ", "a", "vcd1:", "vcd1c:::::", "0" * 64])
 def test_invalid_strings_are_value_errors(text):
-    with pytest.raises(ValueError, match="begins with|fields|checksum"):
+    with pytest.raises(ValueError, match=r"begins with|fields|checksum"):
         VcdSignal.validate_signal_str(text)
     with pytest.raises(HashStringError):
         VcdSignal.compare_hash(text, VcdSignal.get_examples()[0])
@@ -231,12 +231,13 @@ def test_copies_are_found_among_many(hashes):
 # The real command ----------------------------------------------------------------------------
 
 
-def tx(state, *arguments, code=0):
-    command = shutil.which("tx", path=str(Path(sys.executable).parent))
-    assert command, "threatexchange is installed without its command"
+def shell(folder, command, code=0):
+    scripts = str(Path(sys.executable).parent)
+    path = os.pathsep.join([scripts, os.environ["PATH"]])
     run = subprocess.run(
-        [command, *map(str, arguments)],
-        env={**os.environ, "TX_STATEDIR": str(state), "OMP_NUM_THREADS": "1"},
+        ["bash", "-c", command],
+        cwd=folder,
+        env={**os.environ, "PATH": path, "TX_STATEDIR": str(folder / "state")},
         capture_output=True,
         text=True,
         check=False,
@@ -246,47 +247,43 @@ def tx(state, *arguments, code=0):
     return run.stdout
 
 
-def test_tx_from_a_clean_state(demo, tmp_path, hashes, engine):
-    state = tmp_path / "state"
-    assert "vcd - VcdSignal" in tx(
-        state, "config", "extensions", "add", "vcd.integrations.threatexchange"
-    )
-    city = demo.folder / "refs" / "city.mp4"
-    lines = tx(state, "hash", "-S", "vcd", "video", city).splitlines()
-    assert lines == [f"vcd {hashes['refs']['city']}"]
-    compact = subprocess.run(
-        [sys.executable, "-m", "vcd.integrations.threatexchange"],
-        input="\n".join([f"vcd {hashes['refs']['reef']}", "vcd torn"]),
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert compact.returncode == 3
-    assert "line 2" in compact.stderr
-    assert len(compact.stdout) <= 2500
-    references = tmp_path / "refs.txt"
-    references.write_text("\n".join([*lines, "vcd torn", compact.stdout]))
-    tx(state, "config", "collab", "edit", "local_file", "-C", "refs", "--filename", references)
-    tx(state, "fetch")
+def readme_commands():
+    """Return the commands that the README shows, without those that install."""
+    text = (ROOT / "README.md").read_text("utf-8").partition("## In ThreatExchange / HMA")[2]
+    block = text.partition("```console\n")[2].partition("```")[0]
+    commands = [line[2:] for line in block.splitlines() if line.startswith("$ ")]
+    return [command for command in commands if not command.startswith("pip ")]
 
+
+def test_tx_from_a_clean_state_as_the_readme_says(demo, tmp_path, hashes, engine):
+    (tmp_path / "refs").mkdir()
+    city = shutil.copy(demo.folder / "refs" / "city.mp4", tmp_path / "refs")
     query = demo.folder / "queries" / "cropped_with_overlay_and_text.mp4"
-    bare = tmp_path / "upload"
-    shutil.copy(query, bare)
-    [line] = tx(state, "match", "-S", "vcd", "-A", "video", bare).splitlines()
-    name, text, collaboration, *_ = line.split()
-    assert (name, collaboration) == ("vcd", "(refs)")
+    shutil.copy(query, tmp_path / "upload")
+    *before, fetch, match = readme_commands()
+    assert "vcd - VcdSignal" in shell(tmp_path, before[0])
+    for command in before[1:]:
+        shell(tmp_path, command)
+    lines = (tmp_path / "hashes.txt").read_text().split("\n")
+    assert lines[0] == f"vcd {hashes['refs']['city']}"
+    compact = shell(
+        tmp_path,
+        "printf 'vcd %s\\nvcd torn\\n' $(cut -d' ' -f2 hashes.txt) |"
+        f" {sys.executable} -m vcd.integrations.threatexchange",
+        code=3,
+    )
+    assert len(compact) <= 2500
+    (tmp_path / "hashes.txt").write_text("\n".join([lines[0], "vcd torn", compact]))
+    shell(tmp_path, fetch)
+    found = [line.split() for line in shell(tmp_path, match).splitlines()]
+    assert {(name, collaboration) for name, _, collaboration, *_ in found} == {("vcd", "(refs)")}
+    infos = {info.reference: info for info in (VcdMatchInfo.parse(line[1]) for line in found)}
+    full = infos.pop(hashes["refs"]["city"].split(":")[4])
     [expected] = engine.match(query, city)
-    found = VcdMatchInfo.parse(text)
-    assert (pytest.approx(found.score, abs=1e-6), found.segments) == record(expected)
-    assert found.reference == hashes["refs"]["city"].split(":")[4]
-
-    asked = tmp_path / "asked.txt"
-    asked.write_text(hashes["queries"]["other_sound"])
-    [line] = tx(state, "match", "-S", "vcd", "--hashes", "video", asked).splitlines()
-    assert VcdMatchInfo.parse(line.split()[1]).reference == compact.stdout.split(":")[4]
-    nothing = tmp_path / "nothing"
-    nothing.write_bytes(b"no video")
-    assert tx(state, "match", "-S", "vcd", "video", nothing) == ""
+    assert (pytest.approx(full.score, abs=1e-6), full.segments) == record(expected)
+    assert list(infos) == [compact.split(":")[4]]
+    (tmp_path / "upload").write_bytes(b"no video")
+    assert shell(tmp_path, match) == ""
 
 
 def test_omm_config_example(monkeypatch):
