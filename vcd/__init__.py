@@ -1,8 +1,9 @@
 """vcd finds and localizes copies in videos, by picture and by sound.
 
 >>> import vcd
->>> for match in vcd.match("query.mp4", "refs/"):            # doctest: +SKIP
-...     print(match.ref_id, match.score, match.segments)
+>>> for match in vcd.match("query.mp4", "refs/"):
+...     print(match.ref_id, sorted(match.segments[0].streams))
+mountains ['audio', 'visual']
 
 The names here are the public ones; everything else is imported from its room (`vcd.media`,
 `vcd.descriptors`, `vcd.similarity`, `vcd.localization`, `vcd.detection`, `vcd.report`).

@@ -109,7 +109,15 @@ class Engine:
         one.
     limits : Limits, optional
     jobs : int
-        Files described side by side.
+        Files described side by side, each in a thread of its own.
+    threads : int
+        Threads inside one run of a model.
+
+    Notes
+    -----
+    Any number of threads may call one engine at once; results are those of one thread. Models are
+    loaded at their first use, and nothing else is shared. `limits` bounds the time spent on a file,
+    and with the pixels of a frame and the duration its memory.
 
     Attributes
     ----------
@@ -119,9 +127,12 @@ class Engine:
 
     Examples
     --------
-    >>> engine = Engine(threshold=0.8)                               # doctest: +SKIP
-    >>> for match in engine.match("query.mp4", "refs/"):             # doctest: +SKIP
-    ...     print(match.ref_id, match.score, match.segments)
+    >>> from vcd.media import Limits
+    >>> engine = Engine(threshold=0.8, limits=Limits(max_wall_time=60))
+    >>> video = engine.describe("query.mp4")
+    >>> for match in engine.match(video, "refs/"):
+    ...     print(match.ref_id, round(match.segments[0].ref_start))
+    mountains 2
     """
 
     def __init__(
@@ -141,13 +152,14 @@ class Engine:
         refine: bool = True,
         limits: Limits | None = None,
         jobs: int = 1,
+        threads: int = 1,
     ) -> None:
         wanted = {streams} if isinstance(streams, str) else set(streams)
         self.streams: tuple[Stream, ...] = tuple(s for s in STREAMS if s in wanted)
         if not self.streams or not wanted <= set(STREAMS):
             raise ContractError(f"streams must be some of {STREAMS}, got {sorted(wanted)}")
-        if jobs < 1:
-            raise ContractError(f"jobs must be at least 1, got {jobs}")
+        if min(jobs, threads) < 1:
+            raise ContractError(f"jobs and threads must be at least 1, got {jobs} and {threads}")
         manifest = load_manifest(models)
         named: dict[Stream, str | None] = {"visual": visual, "audio": audio}
         self.models: dict[Stream, ModelInfo] = {}
@@ -172,6 +184,7 @@ class Engine:
             decoder=backend,
             settings=DescribeSettings(rate=rate, exact=exact),
             limits=limits or Limits(),
+            threads=threads,
             cache=None if cache is None else DescriptorCache(Path(os.fsdecode(cache))),
         )
         self.detector = Detector(
@@ -568,8 +581,8 @@ def describe(path: PathLike, **settings: Any) -> VideoDescriptor:
     Examples
     --------
     >>> import vcd
-    >>> vcd.describe("video.mp4").tracks["visual"].vectors.shape      # doctest: +SKIP
-    (120, 256)
+    >>> vcd.describe("query.mp4").tracks["visual"].vectors.shape
+    (24, 256)
     """
     return Engine(**settings).describe(path)
 
@@ -596,8 +609,10 @@ def match(
     Examples
     --------
     >>> import vcd
-    >>> best = vcd.match("query.mp4", "refs/")[0]                     # doctest: +SKIP
-    >>> best.ref_id, best.score                                       # doctest: +SKIP
-    ('holiday', 0.98)
+    >>> best = vcd.match("query.mp4", "refs/")[0]
+    >>> best.ref_id, best.score > 0.9
+    ('mountains', True)
+    >>> best.to_json()
+    '{"query": "query", "reference": "mountains", "score": ...}'
     """
     return Engine(**settings).match(query, references, on_error=on_error)

@@ -10,6 +10,7 @@
     │   ├── ModelNotFoundError     unknown id, or its file is not there
     │   └── ModelChecksumError     its bytes are not those of the manifest
     ├── DescriptorError            a descriptor that cannot be read, or does not fit another
+    │   └── HashStringError        a hash string that cannot be read         (also ValueError)
     ├── OutputError                a result that cannot be written
     ├── EvaluationError            an evaluation file that breaks its format
     ├── MissingExtraError          an optional part is not installed (also ImportError)
@@ -24,6 +25,7 @@ __all__ = [
     "ContractError",
     "DescriptorError",
     "EvaluationError",
+    "HashStringError",
     "MediaError",
     "MediaLimitError",
     "MediaNotFoundError",
@@ -72,6 +74,15 @@ class VcdError(Exception):
     problem, remedy : str
     file : str or None
         Printable form of the path.
+
+    Examples
+    --------
+    >>> import vcd
+    >>> try:
+    ...     vcd.describe("missing.mp4")
+    ... except vcd.VcdError as error:
+    ...     print(error.file, error.problem, sep=" | ")
+    missing.mp4 | there is no such file
     """
 
     def __init__(self, problem: str, *, file: PathLike | None = None, remedy: str = "") -> None:
@@ -111,6 +122,10 @@ class ModelChecksumError(ModelError):
 
 class DescriptorError(VcdError):
     """A descriptor cannot be read, or does not fit another one."""
+
+
+class HashStringError(DescriptorError, ValueError):
+    """A hash string is cut short, altered, or of another format or model."""
 
 
 class OutputError(VcdError):

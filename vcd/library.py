@@ -37,9 +37,11 @@ class Library:
 
     Examples
     --------
-    >>> with Library("refs.vcdlib") as library:                      # doctest: +SKIP
-    ...     library.add(vcd.describe("holiday.mp4"))
-    ...     vcd.match("query.mp4", library)
+    >>> import vcd
+    >>> with vcd.Library("library.vcdlib") as library:
+    ...     library.add(vcd.describe("refs/mountains.mp4"))
+    ...     [match.ref_id for match in vcd.match("query.mp4", library)]
+    ['mountains']
     """
 
     def __init__(self, path: PathLike, *, create: bool = True) -> None:

@@ -9,6 +9,7 @@ C-contiguous and read-only.
 
 from __future__ import annotations
 
+import json
 import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
@@ -18,7 +19,7 @@ from typing import Any, Literal, get_args
 import numpy as np
 import numpy.typing as npt
 
-from vcd.errors import ContractError, PathLike
+from vcd.errors import ContractError, PathLike, display_name
 
 __all__ = [
     "FULL_VIEW",
@@ -42,6 +43,7 @@ FloatArray = npt.NDArray[np.float32]
 TimeArray = npt.NDArray[np.float64]
 
 _UNIT_TOLERANCE = 1e-3
+_TIME_DIGITS, _SCORE_DIGITS = 3, 6  # of JSON
 
 
 def _frozen(array: npt.NDArray[Any]) -> npt.NDArray[Any]:
@@ -93,6 +95,13 @@ class Track:
     ------
     ContractError
         Shapes, types or ranges are not as above.
+
+    Examples
+    --------
+    >>> import numpy as np, vcd
+    >>> times = np.array([[0.0, 0.5], [0.5, 1.0]])
+    >>> vcd.Track("visual", "mine-1", times, np.eye(2, dtype=np.float32), np.ones(2, np.float32))
+    Track(visual, mine-1, (2, 2) float32)
     """
 
     stream: Stream
@@ -208,6 +217,16 @@ class VideoDescriptor:
     ------
     ContractError
         Two tracks share a key, a key is not its track's, or the duration is negative.
+
+    Examples
+    --------
+    >>> import vcd
+    >>> video = vcd.describe("query.mp4")
+    >>> sorted(video.tracks), round(video.duration)
+    (['audio', 'visual'], 12)
+    >>> video.save("query.vcd")
+    >>> vcd.VideoDescriptor.load("query.vcd").video_id
+    'query'
     """
 
     video_id: str
@@ -285,6 +304,13 @@ class SimilarityMatrix:
     excess : ndarray of float32, shape (n_query, n_ref), optional
         How far each cell exceeds the level that unrelated content reaches there, divided by what
         counts as full evidence in this stream; 0 says nothing. Only after normalisation.
+
+    Examples
+    --------
+    >>> import numpy as np, vcd
+    >>> times = np.array([[0.0, 0.5], [0.5, 1.0]])
+    >>> vcd.SimilarityMatrix(np.eye(2, dtype=np.float32), times, times, "visual")
+    SimilarityMatrix(visual, (2, 2), cosine)
     """
 
     values: FloatArray
@@ -330,6 +356,13 @@ class Segment:
 
     `score` is the probability in [0, 1] that this is a copy; `speed` is reference seconds per query
     second, negative where the copy runs backwards; `streams` says which streams bear it out.
+
+    Examples
+    --------
+    >>> import vcd
+    >>> segment = vcd.Segment(2.0, 9.5, 12.0, 19.5, 0.99, frozenset({"visual"}))
+    >>> segment.length, segment.to_dict()["ref_start"]
+    (7.5, 12.0)
     """
 
     query_start: float
@@ -359,10 +392,30 @@ class Segment:
         """Length in the query, in seconds."""
         return self.query_end - self.query_start
 
+    def to_dict(self) -> dict[str, Any]:
+        """Return the segment as the JSON object of all results, times to the millisecond."""
+        return {
+            "query_start": _rounded(self.query_start, _TIME_DIGITS),
+            "query_end": _rounded(self.query_end, _TIME_DIGITS),
+            "ref_start": _rounded(self.ref_start, _TIME_DIGITS),
+            "ref_end": _rounded(self.ref_end, _TIME_DIGITS),
+            "score": _rounded(self.score, _SCORE_DIGITS),
+            "speed": _rounded(self.speed, _SCORE_DIGITS),
+            "streams": [stream for stream in STREAMS if stream in self.streams],
+        }
+
 
 @dataclass(frozen=True, slots=True)
 class Match:
-    """A query and a reference that share at least one segment (sorted by query start)."""
+    """A query and a reference that share at least one segment (sorted by query start).
+
+    Examples
+    --------
+    >>> import vcd
+    >>> segment = vcd.Segment(2.0, 9.5, 12.0, 19.5, 0.99, frozenset({"visual"}))
+    >>> vcd.Match("upload", "film", 0.99, (segment,)).to_dict()["segments"][0]["streams"]
+    ['visual']
+    """
 
     query_id: str
     ref_id: str
@@ -373,3 +426,23 @@ class Match:
         _require(0 <= self.score <= 1, f"score must lie in [0, 1], got {self.score}")
         ordered = tuple(sorted(self.segments, key=lambda s: (s.query_start, s.ref_start)))
         object.__setattr__(self, "segments", ordered)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the match as a JSON object: that of `vcd match` less the coverages.
+
+        Those need the durations, which a match does not hold.
+        """
+        return {
+            "query": display_name(self.query_id),
+            "reference": display_name(self.ref_id),
+            "score": _rounded(self.score, _SCORE_DIGITS),
+            "segments": [segment.to_dict() for segment in self.segments],
+        }
+
+    def to_json(self) -> str:
+        """Return `to_dict` as one line of JSON."""
+        return json.dumps(self.to_dict(), ensure_ascii=False, allow_nan=False)
+
+
+def _rounded(value: float, digits: int) -> float:
+    return round(float(value), digits) + 0.0  # + 0.0 turns -0.0 into 0.0

@@ -27,6 +27,8 @@ vcd match uploads/ refs/ --threshold strict --exit-code
 vcd match song.mp3 refs/ --streams audio
 
 vcd match query.mp4 refs/ --html report.html
+
+vcd match query.mp4 refs/ --format otio --output match.otio
 """
 
 FOUND, SOME_FAILED, INTERRUPTED = 10, 3, 130
@@ -39,6 +41,8 @@ class Format(StrEnum):
     jsonl = "jsonl"
     json = "json"
     csv = "csv"
+    otio = "otio"
+    edl = "edl"
 
 
 def match(

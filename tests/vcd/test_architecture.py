@@ -20,6 +20,7 @@ ORDER = [
     {"vcd.sources"},
     {"vcd.engine"},
     {"vcd"},
+    {"vcd.integrations"},
     {"vcd_eval"},
     {"vcd_cli"},
 ]

@@ -3,6 +3,8 @@
 import json
 import pickle
 import shutil
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
 import av
@@ -403,3 +405,30 @@ def test_long_videos_without_a_copy_do_not_match(long_pair):
     engine, query, _ = long_pair
     other = engine.prepare(long_sound(9, 640, engine.models["audio"]))
     assert engine.compare(query, other) is None
+
+
+def test_eight_threads_find_what_one_finds(demo):
+    """One fresh engine: models are loaded, files described and pairs compared by all at once."""
+    queries = [demo.folder / "queries" / f"{name}.mp4" for name in ("faster", "no_copy")]
+    reference = demo.folder / "refs" / "mountains.mp4"
+
+    def work(engine, path):
+        video = engine.describe(path)
+        return video.to_bytes(), [m.to_json() for m in engine.match(video, reference)]
+
+    alone = [work(Engine(), path) for path in queries]
+    shared = Engine()
+    start = threading.Barrier(8)
+
+    def guarded(path):
+        start.wait()
+        return work(shared, path)
+
+    with ThreadPoolExecutor(8) as pool:
+        together = list(pool.map(guarded, queries * 4))
+    assert together == alone * 4
+
+
+def test_nothing_is_printed(demo, capfd):
+    Engine().match([demo.folder / "missing.mp4", demo.references[0]], demo.references[0])
+    assert capfd.readouterr().out == ""

@@ -35,6 +35,8 @@ class Describer:
     decoder : Decoder
     settings : DescribeSettings
     limits : Limits
+    threads : int
+        Inside one run of a model.
     cache : DescriptorCache, optional
     """
 
@@ -45,9 +47,12 @@ class Describer:
         decoder: Decoder,
         settings: DescribeSettings,
         limits: Limits,
+        threads: int = 1,
         cache: DescriptorCache | None = None,
     ) -> None:
-        self._models = {stream: DescriptorModel(info) for stream, info in models.items()}
+        self._models = {
+            stream: DescriptorModel(info, threads=threads) for stream, info in models.items()
+        }
         self._decoder = decoder
         self._settings = settings
         self._limits = limits

@@ -1,4 +1,4 @@
-"""Matches written one by one in a format chosen by name: a table, JSON lines, JSON or CSV."""
+"""Matches written one by one in a format chosen by name, from a table to an editor's time line."""
 
 from __future__ import annotations
 
@@ -12,7 +12,6 @@ from typing import Any, Literal, TextIO, get_args
 
 from vcd.encoding import write_whole
 from vcd.errors import ContractError, PathLike, VcdError, display_name
-from vcd.records import STREAMS, Segment
 from vcd.report.views import PairView, query_coverage, ref_coverage
 
 __all__ = [
@@ -30,7 +29,7 @@ __all__ = [
     "write_results",
 ]
 
-Format = Literal["table", "jsonl", "json", "csv"]
+Format = Literal["table", "jsonl", "json", "csv", "otio", "edl"]
 FORMATS: tuple[Format, ...] = get_args(Format)
 
 CSV_COLUMNS = (
@@ -136,7 +135,7 @@ def make_writer(name: str, stream: TextIO, *, width: int | None = None) -> Resul
 
     Parameters
     ----------
-    name : {"table", "jsonl", "json", "csv"}
+    name : {"table", "jsonl", "json", "csv", "otio", "edl"}
     stream : text stream
         Written to, never closed.
     width : int, optional
@@ -146,11 +145,17 @@ def make_writer(name: str, stream: TextIO, *, width: int | None = None) -> Resul
     ------
     ContractError
         The format is unknown.
+    MissingExtraError
+        It needs an extra that is not installed.
     """
     if name == "table":
         from vcd.report.table import TableWriter
 
         return TableWriter(stream, width=width)
+    if name in ("otio", "edl"):
+        from vcd.report.editing import EdlWriter, OtioWriter
+
+        return OtioWriter(stream) if name == "otio" else EdlWriter(stream)
     plain: dict[str, Callable[[TextIO], ResultWriter]] = {
         "jsonl": JsonLinesWriter,
         "json": JsonWriter,
@@ -198,33 +203,21 @@ def write_results(
 
 def match_record(pair: PairView) -> dict[str, Any]:
     """Return the JSON object of a match: times in seconds, coverages as shares of the video."""
-    match = pair.match
+    record = pair.match.to_dict()
     return {
         "query": pair.query.name,
         "reference": pair.reference.name,
-        "score": _score(match.score),
-        "sure": pair.is_sure(match.score),
-        "query_coverage": _score(query_coverage(match, pair.query.duration)),
-        "ref_coverage": _score(ref_coverage(match, pair.reference.duration)),
-        "segments": [_segment_record(s) for s in match.segments],
+        "score": record["score"],
+        "sure": pair.is_sure(pair.match.score),
+        "query_coverage": _score(query_coverage(pair.match, pair.query.duration)),
+        "ref_coverage": _score(ref_coverage(pair.match, pair.reference.duration)),
+        "segments": record["segments"],
     }
 
 
 def error_record(error: VcdError) -> dict[str, Any]:
     """Return the JSON object of a failed input; `file` is null where no file is concerned."""
     return {"error": error.problem, "file": error.file, "remedy": error.remedy}
-
-
-def _segment_record(segment: Segment) -> dict[str, Any]:
-    return {
-        "query_start": _time(segment.query_start),
-        "query_end": _time(segment.query_end),
-        "ref_start": _time(segment.ref_start),
-        "ref_end": _time(segment.ref_end),
-        "score": _score(segment.score),
-        "speed": _score(segment.speed),
-        "streams": [stream for stream in STREAMS if stream in segment.streams],
-    }
 
 
 def _time(seconds: float) -> float:

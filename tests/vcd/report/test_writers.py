@@ -114,6 +114,8 @@ def test_hostile_names_stay_one_name(make_pair, name: str, fmt: str) -> None:
         assert json.loads(text)["matches"][0]["query"] == shown
     elif fmt == "jsonl":
         assert json.loads(text)["query"] == shown
+    elif fmt == "otio":
+        assert json.loads(text)["name"] == shown
     else:
         assert shown in text
 

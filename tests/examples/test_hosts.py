@@ -1,0 +1,169 @@
+"""Our models give the same descriptors in every host: plain ONNX Runtime, Node, a browser."""
+
+import functools
+import http.server
+import json
+import runpy
+import shutil
+import subprocess
+import sys
+import threading
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from vcd.descriptors import DescriptorModel, load_manifest
+from vcd.descriptors.audio import AudioTrackBuilder
+from vcd.descriptors.visual import VisualTrackBuilder
+from vcd.media import SAMPLE_RATE, Frame, Samples, Sampling
+from vcd.media.pyav import PyAVDecoder
+
+ROOT = Path(__file__).resolve().parents[2]
+EXAMPLES = ROOT / "examples"
+JAVASCRIPT = EXAMPLES / "javascript"
+SECONDS = 4.25  # ten windows of two seconds, a quarter of a second apart
+
+
+def raw(path, size):
+    """Return ten frames of a size, None for their own, and the sound of ten windows."""
+    frames, sounds = [], []
+    for part in PyAVDecoder().read(path, Sampling(rate=2, size=size)):
+        if isinstance(part, Frame):
+            frames.append(part)
+        elif isinstance(part, Samples):
+            sounds.append(part.samples)
+    return frames[:10], np.concatenate(sounds)[: round(SECONDS * SAMPLE_RATE)]
+
+
+def described(frames, sound):
+    """Return what vcd makes of frames and sound, before it rounds them to be stored."""
+    manifest = load_manifest()
+    visual = VisualTrackBuilder(DescriptorModel(manifest.default("visual")))
+    audio = AudioTrackBuilder(DescriptorModel(manifest.default("audio")))
+    for frame in frames:
+        visual.add(frame)
+    audio.add(Samples(0, sound))
+    return {"visual": visual.finish()[0].vectors, "audio": audio.finish().vectors}
+
+
+@pytest.fixture(scope="module")
+def media(demo, tmp_path_factory):
+    """Return arguments of the examples, and the descriptors that they must give."""
+    return prepared(demo.folder / "refs" / "city.mp4", tmp_path_factory.mktemp("raw"))
+
+
+def prepared(path, folder):
+    frames, sound = raw(path, (128, 128))
+    np.stack([frame.pixels for frame in frames]).tofile(folder / "frames.rgb")
+    sound.tofile(folder / "sound.f32")
+    arguments = ["128", "128", str(folder / "frames.rgb"), str(folder / "sound.f32")]
+    return arguments, described(frames, sound)
+
+
+def assert_same(found, wanted):
+    for stream, rows in wanted.items():
+        assert rows.shape[0] == 10
+        assert np.abs(np.array(found[stream]) - rows).max() < 1e-3
+
+
+def test_plain_python(media):
+    arguments, wanted = media
+    command = [sys.executable, "-P", str(EXAMPLES / "plain_onnxruntime.py"), str(ROOT / "onnx")]
+    run = subprocess.run([*command, *arguments], capture_output=True, check=True)
+    assert_same(json.loads(run.stdout), wanted)
+
+
+def test_frames_of_any_size_are_scaled_inside(demo):
+    """The graph's own scaling comes near that of vcd, and is the same in every host."""
+    path = demo.folder / "refs" / "city.mp4"
+    large, sound = raw(path, None)
+    models = runpy.run_path(str(EXAMPLES / "plain_onnxruntime.py"))["Models"](ROOT / "onnx")
+    found = models.frames(np.stack([frame.pixels for frame in large]))
+    own = DescriptorModel(load_manifest().default("visual"))
+    assert np.abs(found - own(np.stack([frame.pixels for frame in large]))).max() < 1e-3
+    small, _ = raw(path, (128, 128))
+    assert (found * described(small, sound)["visual"]).sum(axis=1).min() > 0.9
+
+
+def test_plain_python_needs_no_vcd():
+    assert "import vcd" not in (EXAMPLES / "plain_onnxruntime.py").read_text()
+    assert "from vcd" not in (EXAMPLES / "plain_onnxruntime.py").read_text()
+
+
+def needs_node_modules():
+    if not (JAVASCRIPT / "node_modules" / "onnxruntime-web").is_dir():
+        pytest.skip("onnxruntime-web is not installed: npm ci --prefix examples/javascript")
+
+
+def test_node(media):
+    if shutil.which("node") is None:
+        pytest.skip("Node is not installed")
+    needs_node_modules()
+    arguments, wanted = media
+    command = ["node", str(JAVASCRIPT / "describe.mjs"), str(ROOT / "onnx")]
+    run = subprocess.run([*command, *arguments], capture_output=True, check=True)
+    assert_same(json.loads(run.stdout), wanted)
+
+
+@pytest.fixture
+def server(media):
+    """Serve the checkout, and under /raw the media, as a developer would."""
+    folder = Path(media[0][2]).parent
+
+    class Handler(http.server.SimpleHTTPRequestHandler):
+        def translate_path(self, path):
+            if path.startswith("/raw/"):
+                return str(folder / Path(path).name)
+            return super().translate_path(path)
+
+        def log_message(self, *_):
+            pass
+
+    handler = functools.partial(Handler, directory=ROOT)
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as serving:
+        thread = threading.Thread(target=serving.serve_forever)
+        thread.start()
+        yield f"http://127.0.0.1:{serving.server_port}"
+        serving.shutdown()
+        thread.join()
+
+
+DESCRIBE = """
+const [width, height, done] = arguments;
+const load = async (name) => (await fetch(`/raw/${name}`)).arrayBuffer();
+(async () => {
+  const { models, describeFrames, describeSound } = window.vcd;
+  const pixels = new Uint8Array(await load("frames.rgb"));
+  const sound = new Float32Array(await load("sound.f32"));
+  const visual = await describeFrames(models, pixels, width, height);
+  const audio = await describeSound(models, sound);
+  return { visual: visual.map((row) => [...row]), audio: audio.map((row) => [...row]) };
+})().then(done, (error) => done({ error: String(error) }));
+"""
+
+
+@pytest.mark.browser
+def test_browser(media, server, chromium):
+    needs_node_modules()
+    from selenium.webdriver.support.ui import WebDriverWait
+
+    arguments, wanted = media
+    chromium.set_script_timeout(120)
+    chromium.get(f"{server}/examples/javascript/browser.html")
+    WebDriverWait(chromium, 60).until(lambda c: c.execute_script("return !!window.vcd"))
+    found = chromium.execute_async_script(DESCRIBE, int(arguments[0]), int(arguments[1]))
+    assert "error" not in found, found
+    assert_same(found, wanted)
+
+
+@pytest.mark.shared
+def test_real_media(shared, tmp_path):
+    arguments, wanted = prepared(shared / "haystack" / "queries" / "Q000.mp4", tmp_path)
+    command = [sys.executable, "-P", str(EXAMPLES / "plain_onnxruntime.py"), str(ROOT / "onnx")]
+    run = subprocess.run([*command, *arguments], capture_output=True, check=True)
+    assert_same(json.loads(run.stdout), wanted)
+    if shutil.which("node") and (JAVASCRIPT / "node_modules").is_dir():
+        command = ["node", str(JAVASCRIPT / "describe.mjs"), str(ROOT / "onnx")]
+        run = subprocess.run([*command, *arguments], capture_output=True, check=True)
+        assert_same(json.loads(run.stdout), wanted)

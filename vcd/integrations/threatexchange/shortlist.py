@@ -1,0 +1,183 @@
+"""Which of many references are worth the localizer's time for one query.
+
+All references lie one after the other on one grid of half seconds. A query is compared with all of
+it at once; what counts is the best run of three seconds along any of six slopes, forwards or
+backwards, in the picture, the sound, and both added up. It ranks, and decides nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+
+import numpy as np
+import numpy.typing as npt
+
+from vcd.engine import Engine
+from vcd.integrations.threatexchange.comparing import CODE_TO_FULL, PreparedHash
+from vcd.records import FloatArray, Stream, TimeArray
+from vcd.similarity import PreparedTrack
+from vcd.similarity.positions import nearest_positions
+
+__all__ = ["Grid", "Shortlist", "lay_out"]
+
+_STEP = 0.5  # seconds
+_RUN = 6  # positions of the grid
+_SLOPES = (1.0, -1.0, 2.0, -2.0, 0.5, -0.5)
+_WORTH = 0.5  # evidence of a run, of 15 at most, that any copy has
+_OTHER_SLOPE = np.float32(0.94)  # what the localizer gives for other speeds than 1
+_GAIN, _LEAST, _MOST = np.float32(2.5), np.float32(-1), np.float32(2.5)
+_SCALE = np.float32(0.3)
+_MEAN_LIMIT = 0.9
+_BLOCK = 4096  # positions of references worked on at once, so that sums stay in the caches
+_ROWS = 256  # of queries, likewise
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Lane:
+    """One stream of one video on the grid.
+
+    `vectors` is int8 (n, d); `scale`, `mean` and `level` are float32 (n,): what makes unit rows of
+    them, and what unrelated material reaches there. A scale of 0 says nothing.
+    """
+
+    vectors: npt.NDArray[np.int8]
+    scale: FloatArray
+    mean: FloatArray
+    level: FloatArray
+
+
+Grid = Mapping[Stream, Lane]
+
+
+def lay_out(engine: Engine, given: PreparedHash) -> dict[Stream, Lane]:
+    """Return a video on the grid, one lane a stream of the engine, all of one length."""
+    tracks = given.video.tracks
+    end = max((track.track.times.max() for track in tracks.values()), default=0.0)
+    count = max(1, round(float(end) / _STEP))
+    middles = np.arange(count, dtype=np.float64) * _STEP + _STEP / 2
+    nothing = np.zeros(count, np.float32)
+    return {
+        stream: _lane(tracks[stream], middles, given.compact)
+        if stream in tracks
+        else Lane(np.zeros((count, info.dimensions), np.int8), nothing, nothing, nothing)
+        for stream, info in engine.models.items()
+    }
+
+
+def _lane(prepared: PreparedTrack, middles: TimeArray, compact: bool) -> Lane:
+    track = prepared.track
+    own = track.times.mean(axis=1)
+    at = nearest_positions(own, middles)
+    half = np.maximum(np.diff(track.times[at], axis=1)[:, 0] / 2, _STEP)
+    speaks = (track.weight[at] > 0) & (np.abs(own[at] - middles) <= half)
+    vectors = track.quantised().vectors[at].astype(np.int8)
+    length = np.linalg.norm(vectors.astype(np.float32), axis=1)
+    scale = np.where(speaks, (CODE_TO_FULL if compact else 1) / np.maximum(length, 1), 0)
+    mean = level = np.zeros(len(middles), np.float32)
+    if prepared.background is not None:
+        mean = np.clip(prepared.background.mean[at], -_MEAN_LIMIT, _MEAN_LIMIT)
+        level = (prepared.background.top_mean[at] - mean) / (1 - mean)
+    return Lane(vectors, scale.astype(np.float32), mean, level)
+
+
+class Shortlist:
+    """The lanes of many references, and how near each of them is to a query."""
+
+    def __init__(self) -> None:
+        self._blocks: list[_Block] = []
+        self._tail: list[Grid] = []
+
+    def add(self, grid: Grid) -> None:
+        """Add a reference."""
+        self._tail.append(grid)
+        if sum(_length(tail) for tail in self._tail) >= _BLOCK:
+            self._blocks.append(_join(self._tail))
+            self._tail = []
+
+    def ranking(self, query: Grid) -> npt.NDArray[np.intp]:
+        """Return the references worth a look, the most promising first.
+
+        They are called by their number in the order of adding.
+        """
+        blocks = [*self._blocks, *([_join(self._tail)] if self._tail else [])]
+        runs = np.concatenate([np.zeros(0, np.float32), *(_best_runs(query, b) for b in blocks)])
+        order = np.argsort(-runs, kind="stable")
+        return order[runs[order] >= _WORTH]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Block:
+    """Lanes of some references one after the other; `starts` is where each begins."""
+
+    starts: npt.NDArray[np.intp]
+    lanes: Grid
+
+
+def _length(grid: Grid) -> int:
+    return len(next(iter(grid.values())).scale)
+
+
+def _join(grids: list[Grid]) -> _Block:
+    starts = np.cumsum([0, *map(_length, grids[:-1])])
+    lanes = {
+        stream: Lane(
+            *(
+                np.concatenate([getattr(grid[stream], field.name) for grid in grids])
+                for field in fields(Lane)
+            )
+        )
+        for stream in grids[0]
+    }
+    return _Block(starts, lanes)
+
+
+def _best_runs(query: Grid, block: _Block) -> FloatArray:
+    """Return the evidence of the best run in each reference of a block."""
+    best = np.full(len(block.starts), -np.inf, np.float32)
+    for top in range(0, _length(query), _ROWS):
+        rows = slice(top, top + _ROWS + _RUN - 1)
+        passes = [_excess(lane, rows, block.lanes[stream]) for stream, lane in query.items()]
+        if len(passes) > 1:
+            bounded = [np.clip(excess, -_MOST, _MOST) for excess in passes]
+            passes.append(sum(bounded[1:], start=bounded[0]) * np.float32(0.5**0.5))
+        for excess in passes:
+            np.maximum(best, np.maximum.reduceat(_runs(excess), block.starts), out=best)
+    return best
+
+
+def _excess(query: Lane, rows: slice, reference: Lane) -> FloatArray:
+    """Return by how much each cell exceeds what unrelated material reaches, shape (rows, m)."""
+    q = query.vectors[rows] * query.scale[rows, None]
+    excess: FloatArray = q @ (reference.vectors * reference.scale[:, None]).T
+    centre = (0.5 * query.mean[rows])[:, None] + 0.5 * reference.mean
+    excess -= centre
+    excess /= np.subtract(1, centre, out=centre)
+    excess -= (0.5 * query.level[rows])[:, None] + 0.5 * reference.level
+    excess *= (query.scale[rows] > 0)[:, None] / _SCALE
+    excess *= reference.scale > 0
+    return excess
+
+
+def _runs(excess: FloatArray) -> FloatArray:
+    """Return the largest sum of evidence of a run that begins in each column, shape (m,)."""
+    excess *= _GAIN
+    evidence = np.clip(excess, _LEAST, _MOST, out=excess)
+    wide = evidence.copy()  # a run may pass beside its line
+    np.maximum(wide[:, 1:], evidence[:, :-1], out=wide[:, 1:])
+    np.maximum(wide[:, :-1], evidence[:, 1:], out=wide[:, :-1])
+    n, m = evidence.shape
+    run = min(_RUN, n)
+    best = np.full(m, -np.inf, np.float32)
+    for slope in _SLOPES:
+        sums = evidence[: n - run + 1].copy()
+        for k in range(1, run):
+            shift = round(k * slope)
+            cells = wide[k : k + n - run + 1]
+            if shift >= 0:
+                sums[:, : max(m - shift, 0)] += cells[:, shift:]
+            else:
+                sums[:, -shift:] += cells[:, :shift]
+        highest = sums.max(axis=0)
+        np.maximum(best, highest if abs(slope) == 1 else highest * _OTHER_SLOPE, out=best)
+    return best
