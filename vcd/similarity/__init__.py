@@ -2,10 +2,11 @@
 
 from vcd.similarity.background import BackgroundStatistics, background_statistics
 from vcd.similarity.cosine import PreparedTrack, cosine_matrix, evidence_matrix, prepare
-from vcd.similarity.evidence import normalise
+from vcd.similarity.evidence import UNKNOWN_LEVEL, normalise
 from vcd.similarity.fusion import fuse
 
 __all__ = [
+    "UNKNOWN_LEVEL",
     "BackgroundStatistics",
     "PreparedTrack",
     "background_statistics",
