@@ -398,7 +398,7 @@ class Engine:
     def _described(self, source: Source) -> VideoDescriptor:
         held = source.held()
         if held is not None:
-            return replace(self._usable(held), video_id=source.video_id)
+            return replace(self.usable(held), video_id=source.video_id)
         if source.path is None:
             raise ContractError(f"{source.name} has neither a file nor a descriptor")
         return self.describe(source.path, video_id=source.video_id)
@@ -426,8 +426,14 @@ class Engine:
             if not isinstance(outcome, VcdError):
                 yield source, outcome
 
-    def _usable(self, descriptor: VideoDescriptor) -> VideoDescriptor:
-        """Return the descriptor, after checking that it was made by this engine's models."""
+    def usable(self, descriptor: VideoDescriptor) -> VideoDescriptor:
+        """Return the descriptor, after checking that it was made by this engine's models.
+
+        Raises
+        ------
+        DescriptorError
+            It was made by another one.
+        """
         for track in descriptor.tracks.values():
             info = self.models.get(track.stream)
             if info is None:

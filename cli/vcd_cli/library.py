@@ -85,16 +85,14 @@ def add(
     )
     with Library(library) as opened:
         try:
-            with console.step("adding", 2) as step:
-                done = iter(range(1, sys.maxsize))
-                total = [0]
+            with console.step("adding") as step:
                 added = add_files(
                     engine,
                     opened,
                     files,
                     on_error=console.fail,
-                    on_start=lambda count: total.__setitem__(0, count),
-                    on_done=lambda _: step.reach(next(done), total[0]),
+                    on_start=step.expect,
+                    on_done=lambda _: step.advance(),
                     on_added=lambda s, d: console.remark(s.name, d, engine.streams),
                 )
         except KeyboardInterrupt:

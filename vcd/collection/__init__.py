@@ -2,5 +2,17 @@
 
 from vcd.collection.adding import Added, add_files
 from vcd.collection.checking import check, measure_recall
+from vcd.collection.duplicates import find_duplicates
+from vcd.collection.grouping import Duplicates, Group, Pair, Policy
 
-__all__ = ["Added", "add_files", "check", "measure_recall"]
+__all__ = [
+    "Added",
+    "Duplicates",
+    "Group",
+    "Pair",
+    "Policy",
+    "add_files",
+    "check",
+    "find_duplicates",
+    "measure_recall",
+]

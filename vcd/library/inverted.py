@@ -14,10 +14,10 @@ from vcd.records import FloatArray
 
 __all__ = ["InvertedIndex", "has_faiss"]
 
-_LISTS_PER_ROOT = 2  # lists per square root of the number of positions
+_LISTS_PER_ROOT = 1  # lists per square root of the number of positions
 _TRAINED_ON = 40  # positions a list
 _ROUNDS = 10  # of training
-_PROBED = 24  # lists that a search looks into
+_PROBED = 16  # lists that a search looks into
 
 
 def has_faiss() -> bool:
