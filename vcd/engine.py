@@ -338,7 +338,6 @@ class Engine:
             except VcdError:
                 count(len(gallery))
                 raise
-            count(max(0, len(gallery) - len(near)))
             others: dict[str, tuple[Source, PreparedVideo]] = {}
 
             def look(shown: Shown) -> Match | None:
@@ -355,8 +354,17 @@ class Engine:
                 count(1)
                 return match
 
-            looked = map(look, near) if inner is None else inner.map(look, near)
-            found = [match for match in looked if match is not None]
+            found: list[Match] = []
+            looked_at = 0
+            for rounds in near:
+                for shown in rounds:
+                    looked = map(look, shown) if inner is None else inner.map(look, shown)
+                    fresh = [match for match in looked if match is not None]
+                    looked_at += len(shown)
+                    if not fresh:
+                        break  # less promising ones share nothing, either
+                    found += fresh
+            count(max(0, len(gallery) - looked_at))
             found.sort(key=lambda m: (-m.score, m.ref_id))
             return Finding(source, query, tuple(found), others)
 

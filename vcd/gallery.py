@@ -17,10 +17,13 @@ from vcd.sources import Given, Source, resolve, source_of
 if TYPE_CHECKING:
     from vcd.engine import PreparedVideo
 
-__all__ = ["CANDIDATES", "COMPARED_WHOLE", "Gallery", "Shown", "split"]
+__all__ = ["CANDIDATES", "COMPARED_WHOLE", "ROUND", "Gallery", "Shown", "split"]
 
 CANDIDATES = 32
-"""Videos of a large library that are compared with a query."""
+"""Videos of a large library that are compared with a query, at most."""
+
+ROUND = 6
+"""Candidates compared before it is asked whether to go on."""
 
 COMPARED_WHOLE = 4 * CANDIDATES
 """Videos up to which a library is compared whole."""
@@ -61,25 +64,36 @@ class Gallery:
     def __len__(self) -> int:
         return len(self.prepared) + sum(len(search.library) for search in self._searches)
 
-    def near(self, source: Source, query: PreparedVideo) -> list[Shown]:
+    def near(self, source: Source, query: PreparedVideo) -> list[list[list[Shown]]]:
         """Return the videos to compare with a query, but for those decided to be no copies of it.
+
+        Returns
+        -------
+        list of list of rounds
+            What is compared in any case as one round; then the rounds of each library, the most
+            promising first, of which there is no need to go on after one that finds nothing.
 
         Raises
         ------
         VcdError
             A library cannot be read.
         """
-        shown: list[Shown] = [*self.prepared]
-        shown += [(found, None) for _, found in self.candidates(source, query)]
+        shown: list[list[list[Shown]]] = [[[*self.prepared]]]
+        for number in range(len(self._searches)):
+            found: list[Shown] = [
+                (other, None) for _, other in self._candidates_of(number, source, query)
+            ]
+            shown.append([found[i : i + ROUND] for i in range(0, len(found), ROUND)])
         if not self._apart:
             return shown
         own = _identity(source)
-        return [
-            (other, video)
-            for other, video in shown
-            if other.entry is None
-            or (min(own, other.entry.identity), max(own, other.entry.identity)) not in self._apart
-        ]
+        return [[[s for s in part if self._may_meet(own, s[0])] for part in r] for r in shown]
+
+    def _may_meet(self, own: str, other: Source) -> bool:
+        if other.entry is None:
+            return True
+        identity = other.entry.identity
+        return (min(own, identity), max(own, identity)) not in self._apart
 
     def candidates(self, source: Source, query: PreparedVideo) -> list[tuple[Candidate, Source]]:
         """Return the most promising videos of the libraries, the best of each first.
@@ -89,24 +103,30 @@ class Gallery:
         VcdError
             A library cannot be read.
         """
+        return [
+            candidate
+            for number in range(len(self._searches))
+            for candidate in self._candidates_of(number, source, query)
+        ]
+
+    def _candidates_of(
+        self, number: int, source: Source, query: PreparedVideo
+    ) -> list[tuple[Candidate, Source]]:
+        search, earlier = self._searches[number], self._searches[:number]
         chosen: list[tuple[Candidate, Source]] = []
-        for number, search in enumerate(self._searches):
-            here: list[tuple[Candidate, Source]] = []
-            # One more: the query itself may be a video of the library.
-            for candidate in search.candidates(query.tracks, self._candidates + 1):
-                entry = search.library.entry_of(candidate.key)
-                if entry is None or entry == source.entry:
-                    continue
-                found = source_of(search.library, entry)
-                earlier = self._searches[:number]
-                if entry.video_id in self._ids or any(
-                    entry.video_id in other.library for other in earlier
-                ):
-                    name = f"{search.library.path.stem}/{entry.video_id}"
-                    found = replace(found, video_id=name)
-                here.append((candidate, found))
-            chosen += here[: self._candidates]
-        return chosen
+        # One more: the query itself may be a video of the library.
+        for candidate in search.candidates(query.tracks, self._candidates + 1):
+            entry = search.library.entry_of(candidate.key)
+            if entry is None or entry == source.entry:
+                continue
+            found = source_of(search.library, entry)
+            if entry.video_id in self._ids or any(
+                entry.video_id in other.library for other in earlier
+            ):
+                name = f"{search.library.path.stem}/{entry.video_id}"
+                found = replace(found, video_id=name)
+            chosen.append((candidate, found))
+        return chosen[: self._candidates]
 
 
 def split(

@@ -181,7 +181,7 @@ class _Shared:
         )
 
     def _may_be_intro(self, found: Found, segment: Segment) -> bool:
-        """Whether both videos begin, or both end, with a part that is short and not half of them."""
+        """Whether both videos begin, or both end, with a part that is short for both."""
         sides = found.sides(segment)
         short = all(
             end - start <= min(self._longest, entry.duration / 2) for entry, (start, end) in sides

@@ -19,6 +19,7 @@ Reals = npt.NDArray[np.float64]
 _SCALE = 0.3  # centred similarity above chance that counts as full evidence, as in similarity
 _BIN = 1.0  # seconds of offset that count as one
 _SPEEDS = np.array([sign * 2.0 ** (step / 4) for sign in (1, -1) for step in range(-4, 5)])
+_SHIFTS = (0.0, 0.5)  # bins of two grids, as a line may lie on the edge of one
 _LOOKED_AT = 96  # videos whose hits are brought in order, at least
 _PER_CANDIDATE = 3  # the same, for each candidate asked for
 
@@ -97,20 +98,27 @@ def rank(hits: Sequence[Hits], count: int) -> list[Candidate]:
         return []
     # Few videos gather enough to be looked at: the best hit of each moment, whenever it is.
     names, video = np.unique(keys_of(found.ids), return_inverse=True)
-    gathered = np.bincount(*_once_a_moment(video, found), minlength=len(names))
+    owners, gathered = _gathered(video, found)
     looked_at = max(_LOOKED_AT, _PER_CANDIDATE * count)
-    if len(names) > looked_at:
-        found = found.only(gathered[video] >= np.partition(gathered, -looked_at)[-looked_at])
-    lines = [
-        line
-        for speed in _SPEEDS
-        for shift in (0.0, 0.5)  # bins of two grids, as a line may lie on the edge of one
-        for line in _best_lines(found, speed, shift)
+    if len(owners) > looked_at:
+        enough = gathered >= np.partition(gathered, -looked_at)[-looked_at]
+        kept = enough[video]
+        found, video = found.only(kept), video[kept]
+    variants = [(speed, shift) for speed in _SPEEDS.tolist() for shift in _SHIFTS]
+    lines = [_best_lines(video, found, speed, shift) for speed, shift in variants]
+    of_video, votes, offset = (np.concatenate(column) for column in zip(*lines, strict=True))
+    variant = np.repeat(np.arange(len(variants)), [len(line[0]) for line in lines])
+    order = np.lexsort((variant, of_video, -votes))
+    first = np.sort(np.unique(of_video[order], return_index=True)[1])[:count]
+    return [
+        Candidate(
+            key=int(names[of_video[place]]),
+            votes=float(votes[place]),
+            offset=float(offset[place]),
+            speed=variants[variant[place]][0],
+        )
+        for place in order[first]
     ]
-    best: dict[int, Candidate] = {}
-    for line in sorted(lines, key=lambda line: (-line.votes, line.key, abs(line.speed - 1))):
-        best.setdefault(line.key, line)
-    return list(best.values())[:count]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -139,31 +147,31 @@ def _flat(hits: Sequence[Hits]) -> _Flat:
     return _Flat(*(np.concatenate([getattr(p, f.name) for p in parts]) for f in fields(_Flat)))
 
 
-def _once_a_moment(group: Ids, found: _Flat) -> tuple[Ids, Reals]:
-    """Return the best vote of each moment for each group: the groups, and the votes."""
-    order = np.lexsort((-found.votes, found.moments, group))
-    groups, moments = group[order], found.moments[order]
-    best = np.ones(len(order), np.bool_)
-    best[1:] = (groups[1:] != groups[:-1]) | (moments[1:] != moments[:-1])
-    return groups[best], found.votes[order][best]
+def _gathered(group: Ids, found: _Flat) -> tuple[Ids, Reals]:
+    """Return the groups, and the sum of votes of each; a moment gives each its best vote only."""
+    moments = int(found.moments.max()) + 1
+    code = group * moments + found.moments
+    order = np.argsort(code)
+    first = _beginnings(code[order])
+    best = np.maximum.reduceat(found.votes[order], first)
+    owner = code[order][first] // moments
+    begins = _beginnings(owner)
+    return owner[begins], np.add.reduceat(best, begins)
 
 
-def _best_lines(found: _Flat, speed: float, shift: float) -> list[Candidate]:
-    """Return the line of most votes of each video, among those of one speed."""
-    offset = seconds_of(found.ids) - speed * found.times
-    bins = np.floor(offset / _BIN + shift).astype(np.int64)
-    low, span = int(bins.min()), int(bins.max() - bins.min()) + 1
-    names, line = np.unique(keys_of(found.ids) * span + (bins - low), return_inverse=True)
-    votes = np.bincount(*_once_a_moment(line, found), minlength=len(names))
-    keys = names // span
-    first = np.flatnonzero(np.append(True, keys[1:] != keys[:-1]))
-    most = np.repeat(np.maximum.reduceat(votes, first), np.diff(np.append(first, len(keys))))
-    return [
-        Candidate(
-            key=int(keys[place]),
-            votes=float(votes[place]),
-            offset=float((names[place] % span + low + 0.5 - shift) * _BIN),
-            speed=float(speed),
-        )
-        for place in np.flatnonzero(votes == most)
-    ]
+def _beginnings(ordered: Ids) -> npt.NDArray[np.intp]:
+    """Return where each run of one number begins."""
+    return np.flatnonzero(np.append(True, ordered[1:] != ordered[:-1]))
+
+
+def _best_lines(video: Ids, found: _Flat, speed: float, shift: float) -> tuple[Ids, Reals, Reals]:
+    """Return each video with the votes and the offset of its best line, among those of a speed."""
+    places = (seconds_of(found.ids) - speed * found.times) / _BIN + shift
+    bins = np.floor(places).astype(np.int64)
+    low = int(bins.min())
+    span = int(bins.max()) - low + 1
+    line, votes = _gathered(video * span + (bins - low), found)
+    owner = line // span
+    order = np.lexsort((-votes, owner))
+    best = order[_beginnings(owner[order])]
+    return owner[best], votes[best], (line[best] % span + low + 0.5 - shift) * _BIN

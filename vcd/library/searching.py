@@ -42,6 +42,7 @@ NEIGHBOURS = 32
 """Positions asked for at each moment of a query."""
 
 _FORMAT = 1
+_STEP = 0.5  # seconds between the moments of a query that are asked for, at least
 _STATE = "state.json"
 _FRESH = 50_000  # positions beyond the index from which it is built anew,
 _FRESH_SHARE = 0.2  # or this share of it, whichever is more
@@ -297,16 +298,18 @@ def _batches(key: int, descriptor: VideoDescriptor) -> Iterator[tuple[str, Batch
 
 def _hits(track: PreparedTrack, index: StreamIndex, living: Ids) -> Hits:
     """Return what the moments of a query that can testify find, by all of its views."""
+    starts = track.track.times[:, 0]
+    step = float(np.median(np.diff(starts))) if len(starts) > 1 else _STEP
+    thinning = max(1, round(_STEP / max(step, 1e-3)))
     speaking = np.flatnonzero(track.track.weight > 0)
+    speaking = speaking[speaking % thinning == 0]
     rows = np.concatenate([speaking, *(rows for rows, _ in track.views)])
     vectors = np.concatenate([track.vectors[speaking], *(vectors for _, vectors in track.views)])
-    starts = track.track.times[:, 0]
-    step = float(np.median(np.diff(starts))) if len(starts) > 1 else 1.0
     cosines, ids = index.search(vectors, NEIGHBOURS, living)
     return Hits(
         moments=rows,
         times=track.track.times[rows].mean(axis=1),
-        seconds=step,
+        seconds=step * thinning,
         ids=ids,
         evidence=evidence_of_hits(track, rows, cosines),
     )
