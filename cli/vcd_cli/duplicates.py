@@ -236,7 +236,7 @@ def _media(library: Library, entry: Entry) -> MediaView:
 def _member(library: Library, entry: Entry, group: Group) -> MemberView:
     remark = "compilation" if entry.video_id in group.compilations else ""
     if entry == group.representative:
-        remark = "keep"
+        remark = "representative"
     return MemberView(
         name=source_of(library, entry).name,
         video_id=entry.video_id,

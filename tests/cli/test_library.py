@@ -97,7 +97,7 @@ def test_duplicates_and_decisions(vcd, videos, tmp_path):
     assert page.count('class="match"') == 1
     table = vcd("duplicates", "all.vcdlib", "--format", "table").stdout
     assert "group 1" in table
-    assert "keep" in table
+    assert "representative" in table
 
     made = vcd("library", "separate", "all.vcdlib", "faster", "mountains", cached=False)
     assert made.stdout == "decision 1\n"

@@ -16,7 +16,7 @@ __all__ = ["Duplicates", "Found", "Group", "Pair", "Policy", "group"]
 Kind = Literal["same", "clip", "part"]
 
 _WHOLE = 0.8  # share of a video from which all of it counts as copied: ends are found less surely
-_OVERLAP = 0.5
+_OVERLAP = _HALF = 0.5
 _EDGE_SECONDS, _EDGE_SHARE = 3.0, 0.05  # of the ends of a video, where intros lie
 
 
@@ -82,9 +82,10 @@ class Pair:
 
 @dataclass(frozen=True, slots=True)
 class Group:
-    """Videos that belong together by their pairs, the best to keep first.
+    """Videos that belong together by their pairs, the representative first.
 
-    `compilations` are those made of parts of several others that do not share these.
+    `compilations` are those of which half or more is shared with several others, which do not
+    share it among themselves.
     """
 
     videos: tuple[Entry, ...]
@@ -243,7 +244,10 @@ def _rank(entry: Entry) -> tuple[int, float, int, str]:
 
 
 def _compilations(entries: Mapping[int, Entry], pairs: Sequence[Pair]) -> frozenset[str]:
-    """Return the ids of videos of which different parts come from videos that share nothing."""
+    """Return the ids of videos of which half is shared, with videos that share nothing themselves.
+
+    The source of many clips is none: what they took is small beside the whole.
+    """
     related = {frozenset((p.first.key, p.second.key)) for p in pairs}
     parts: dict[int, list[tuple[int, Span]]] = defaultdict(list)
     for pair in pairs:
@@ -253,9 +257,19 @@ def _compilations(entries: Mapping[int, Entry], pairs: Sequence[Pair]) -> frozen
     return frozenset(
         entries[key].video_id
         for key, own in parts.items()
-        if any(
+        if _covered(span for _, span in own) >= _HALF * entries[key].duration
+        and any(
             one != other and frozenset((one, other)) not in related and _overlap(a, b) <= 0
             for one, a in own
             for other, b in own
         )
     )
+
+
+def _covered(spans: Iterable[Span]) -> float:
+    """Return the length of the union of some parts, in seconds."""
+    total = reached = 0.0
+    for start, end in sorted(spans):
+        total += max(0.0, end - max(start, reached))
+        reached = max(reached, end)
+    return total

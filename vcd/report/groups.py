@@ -26,7 +26,7 @@ _KINDS = {"same": "same", "clip": "clip of", "part": "shares a part with"}
 
 @dataclass(frozen=True, slots=True)
 class MemberView:
-    """One video of a group; `remark` is "keep" for the representative, "compilation", or ""."""
+    """One video of a group; `remark` is "representative", "compilation" or ""."""
 
     name: str
     video_id: str
@@ -39,7 +39,7 @@ class MemberView:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class GroupView:
-    """A group: its videos, the best to keep first, and its pairs with the kind of each."""
+    """A group: its videos, the representative first, and its pairs with the kind of each."""
 
     members: Sequence[MemberView]
     pairs: Sequence[tuple[str, PairView]]

@@ -71,6 +71,12 @@ def test_compilation_is_named():
     assert duplicates.groups[0].compilations == {"v3"}
 
 
+def test_the_source_of_clips_is_no_compilation():
+    one, other, source = video(1, 10.0), video(2, 10.0), video(3)
+    pairs = [found(one, source, part(0, 10, 0, 10)), found(other, source, part(0, 10, 30, 40))]
+    assert not group(pairs, POLICY).groups[0].compilations
+
+
 def test_improbable_pairs_are_left_out():
     assert not group([found(video(1), video(2), part(0, 60, 0, 60, 0.8))], POLICY).groups
 
