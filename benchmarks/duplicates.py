@@ -26,6 +26,7 @@ class Nothing:
     name = "nothing"
 
     def localize(self, matrix: SimilarityMatrix) -> list[Segment]:
+        """Find nothing."""
         return []
 
 
@@ -46,7 +47,8 @@ def main() -> None:
             everything = found.videos * (found.videos - 1) // 2
             print(
                 f"{found.videos} videos: {found.compared} of {everything} pairs compared "
-                f"({found.compared / everything:.0%}), {found.compared / found.videos:.1f} a video; "
+                f"({found.compared / everything:.0%}), "
+                f"{found.compared / found.videos:.1f} a video; "
                 f"{1000 * seconds / found.videos:.0f} CPU ms a video without localization"
             )
 

@@ -174,4 +174,5 @@ def _best_lines(video: Ids, found: _Flat, speed: float, shift: float) -> tuple[I
     owner = line // span
     order = np.lexsort((-votes, owner))
     best = order[_beginnings(owner[order])]
-    return owner[best], votes[best], (line[best] % span + low + 0.5 - shift) * _BIN
+    offset = (line[best] % span + low).astype(np.float64) + 0.5 - shift
+    return owner[best], votes[best], offset * np.float64(_BIN)
