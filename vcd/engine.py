@@ -31,6 +31,7 @@ from vcd.errors import (
     VcdError,
     display_name,
 )
+from vcd.gallery import Gallery, Shown, split
 from vcd.localization import (
     Confidence,
     LineLocalizer,
@@ -39,7 +40,7 @@ from vcd.localization import (
     find_windows,
     is_still,
 )
-from vcd.media import Decoder, Limits, get_decoder
+from vcd.media import Decoder, Limits, MediaInfo, get_decoder
 from vcd.records import (
     STREAMS,
     Match,
@@ -71,11 +72,15 @@ class PreparedVideo:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Finding:
-    """What came of one query: its matches, the most probable first."""
+    """What came of one query: its matches, the most probable first.
+
+    `references` holds the other side of each match, by its id.
+    """
 
     source: Source
     query: PreparedVideo
     matches: tuple[Match, ...]
+    references: Mapping[str, tuple[Source, PreparedVideo]]
 
 
 class Engine:
@@ -179,6 +184,7 @@ class Engine:
         self.jobs = jobs
         backend = get_decoder(decoder) if isinstance(decoder, str) else decoder
         self.decoder = backend.name
+        self._decoder = backend
         self._describer = Describer(
             self.models,
             decoder=backend,
@@ -234,9 +240,18 @@ class Engine:
                 remedy="play it to see whether it is whole, and report this if it is",
             ) from error
 
+    def probe(self, path: PathLike) -> MediaInfo:
+        """Return what the container of a file says, without decoding it.
+
+        Raises
+        ------
+        MediaError
+        """
+        return self._decoder.probe(path)
+
     def describe_all(
         self,
-        sources: Sequence[Source],
+        sources: Iterable[Source],
         *,
         on_error: OnError | None = None,
         on_done: OnDone | None = None,
@@ -347,12 +362,12 @@ class Engine:
     def search(
         self,
         queries: Sequence[Source],
-        references: Sequence[tuple[Source, PreparedVideo]],
+        references: Sequence[tuple[Source, PreparedVideo]] | Gallery,
         *,
         on_error: OnError | None = None,
         on_compared: Callable[[int], None] | None = None,
     ) -> Iterator[Finding]:
-        """Describe many queries and look for each in all references, `jobs` at a time.
+        """Describe many queries and look for each in the references, `jobs` at a time.
 
         A file is not compared with itself. Queries come in the order given; `on_compared` is told,
         from worker threads, of every number of pairs that are done.
@@ -360,28 +375,52 @@ class Engine:
         # Many queries keep all workers busy by themselves; one or two share their references.
         inner = ThreadPoolExecutor(self.jobs) if len(queries) < self.jobs else None
 
+        gallery = references if isinstance(references, Gallery) else Gallery(references)
+        tell = on_error or _log
+
+        def count(pairs: int) -> None:
+            if on_compared is not None:
+                on_compared(pairs)
+
         def work(source: Source) -> Finding:
             try:
                 query = self.prepare(self._described(source))
+                near = gallery.near(source, query)
             except VcdError:
-                if on_compared is not None:
-                    on_compared(len(references))
+                count(len(gallery))
                 raise
+            others: dict[str, tuple[Source, PreparedVideo]] = {}
 
-            def look(reference: tuple[Source, PreparedVideo]) -> Match | None:
-                other, video = reference
-                match = None if _same_file(source, other) else self.compare(query, video)
-                if on_compared is not None:
-                    on_compared(1)
+            def look(shown: Shown) -> Match | None:
+                other, video = shown
+                match = None
+                try:
+                    if not _same_file(source, other):
+                        video = video or self.prepare(self._described(other))
+                        match = self.compare(query, video)
+                        if match is not None:
+                            others[other.video_id] = other, video
+                except VcdError as error:
+                    tell(error)
+                count(1)
                 return match
 
-            looked = map(look, references) if inner is None else inner.map(look, references)
-            found = [match for match in looked if match is not None]
+            found: list[Match] = []
+            looked_at = 0
+            for rounds in near:
+                for shown in rounds:
+                    looked = map(look, shown) if inner is None else inner.map(look, shown)
+                    fresh = [match for match in looked if match is not None]
+                    looked_at += len(shown)
+                    if not fresh:
+                        break  # less promising ones share nothing, either
+                    found += fresh
+            count(max(0, len(gallery) - looked_at))
             found.sort(key=lambda m: (-m.score, m.ref_id))
-            return Finding(source, query, tuple(found))
+            return Finding(source, query, tuple(found), others)
 
         try:
-            for _, finding in self._each(work, queries, on_error or _log, None):
+            for _, finding in self._each(work, queries, tell, None):
                 yield finding
         finally:
             if inner is not None:
@@ -408,15 +447,17 @@ class Engine:
             In the order of the queries, the most probable of each first.
         """
         tell = on_error or _log
-        described = list(self.prepare_all(resolve(references, tell), on_error=tell))
-        findings = self.search(resolve(queries, tell), described, on_error=tell)
+        sources, libraries = split(references, tell)
+        described = list(self.prepare_all(sources, on_error=tell))
+        findings = self.search(resolve(queries, tell), Gallery(described, libraries), on_error=tell)
         return [found for finding in findings for found in finding.matches]
 
     # Inside -------------------------------------------------------------------------------------
 
     def _described(self, source: Source) -> VideoDescriptor:
-        if source.descriptor is not None:
-            return replace(self._usable(source.descriptor), video_id=source.video_id)
+        held = source.held()
+        if held is not None:
+            return replace(self.usable(held), video_id=source.video_id)
         if source.path is None:
             raise ContractError(f"{source.name} has neither a file nor a descriptor")
         return self.describe(source.path, video_id=source.video_id)
@@ -424,7 +465,7 @@ class Engine:
     def _each(
         self,
         work: Callable[[Source], _Result],
-        sources: Sequence[Source],
+        sources: Iterable[Source],
         tell: OnError,
         on_done: OnDone | None,
     ) -> Iterator[tuple[Source, _Result]]:
@@ -444,8 +485,14 @@ class Engine:
             if not isinstance(outcome, VcdError):
                 yield source, outcome
 
-    def _usable(self, descriptor: VideoDescriptor) -> VideoDescriptor:
-        """Return the descriptor, after checking that it was made by this engine's models."""
+    def usable(self, descriptor: VideoDescriptor) -> VideoDescriptor:
+        """Return the descriptor, after checking that it was made by this engine's models.
+
+        Raises
+        ------
+        DescriptorError
+            It was made by another one.
+        """
         for track in descriptor.tracks.values():
             info = self.models.get(track.stream)
             if info is None:
@@ -461,7 +508,7 @@ class Engine:
 
 
 def _in_order(
-    work: Callable[[Source], _Result], items: Sequence[Source], jobs: int
+    work: Callable[[Source], _Result], items: Iterable[Source], jobs: int
 ) -> Iterator[tuple[Source, _Result]]:
     """Yield each item with the result of its work, in order, `jobs` at a time.
 

@@ -5,17 +5,17 @@ from __future__ import annotations
 import os
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from vcd import encoding
 from vcd.errors import MediaError, VcdError, display_name
 from vcd.library import SUFFIX as LIBRARY_SUFFIX
-from vcd.library import Library
+from vcd.library import Entry, Library
 from vcd.media import find_media
 from vcd.records import VideoDescriptor
 
-__all__ = ["Given", "Source", "resolve"]
+__all__ = ["Given", "Source", "resolve", "source_of"]
 
 Given = str | bytes | os.PathLike[str] | VideoDescriptor | Library
 """A file, a folder, a descriptor file, a descriptor, or a library."""
@@ -23,16 +23,38 @@ Given = str | bytes | os.PathLike[str] | VideoDescriptor | Library
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Source:
-    """One video by name: a media file still to describe, or a descriptor.
+    """One video by name: a media file still to describe, a descriptor, or a video of a library.
 
     `name` is what a person calls it (the path as given), `video_id` what tables of results call
-    it (the file name without its ending, where that is unique).
+    it (the file name without its ending, where that is unique). `entry` is its line in `library`,
+    which holds its descriptor; `path` then is where its file lay when it was added.
     """
 
     video_id: str
     name: str
     path: Path | None = None
     descriptor: VideoDescriptor | None = None
+    library: Library | None = None
+    entry: Entry | None = None
+
+    def held(self) -> VideoDescriptor | None:
+        """Return the descriptor where there is one, None where the file is still to describe.
+
+        Raises
+        ------
+        DescriptorError
+            That in the library is damaged, or was removed since.
+        """
+        if self.library is not None and self.entry is not None:
+            return self.library.get(self.entry.video_id)
+        return self.descriptor
+
+
+def source_of(library: Library, entry: Entry) -> Source:
+    """Return a video of a library, under the name of its file where that is known."""
+    path = None if entry.origin is None else entry.origin.path
+    name = display_name(entry.video_id if path is None else path)
+    return Source(entry.video_id, name, path, library=library, entry=entry)
 
 
 def resolve(given: Given | Iterable[Given], on_error: Callable[[VcdError], None]) -> list[Source]:
@@ -54,11 +76,12 @@ def resolve(given: Given | Iterable[Given], on_error: Callable[[VcdError], None]
     roots: list[Path | None] = []
     for item in items:
         if isinstance(item, (VideoDescriptor, Library)):
-            described = [item] if isinstance(item, VideoDescriptor) else _of_library(item, on_error)
-            sources += [
-                Source(d.video_id, display_name(d.video_id), descriptor=d) for d in described
-            ]
-            roots += [None] * len(described)
+            if isinstance(item, Library):
+                held = _of_library(item, on_error)
+            else:
+                held = [Source(item.video_id, display_name(item.video_id), descriptor=item)]
+            sources += held
+            roots += [None] * len(held)
             continue
         root = Path(os.fsdecode(item))
         for path in _files(root, on_error):
@@ -90,9 +113,8 @@ def _files(root: Path, on_error: Callable[[VcdError], None]) -> list[Path]:
 def _of_file(path: Path, on_error: Callable[[VcdError], None]) -> list[Source]:
     try:
         if path.suffix.lower() == LIBRARY_SUFFIX:
-            with Library(path, create=False) as library:
-                described = _of_library(library, on_error)
-        elif encoding.is_descriptor_file(path):
+            return _of_library(Library(path, create=False), on_error)
+        if encoding.is_descriptor_file(path):
             described = encoding.load(path)
         else:
             return [Source(display_name(path.stem), display_name(path), path=path)]
@@ -102,20 +124,12 @@ def _of_file(path: Path, on_error: Callable[[VcdError], None]) -> list[Source]:
     return [Source(d.video_id, display_name(d.video_id), descriptor=d) for d in described]
 
 
-def _of_library(library: Library, on_error: Callable[[VcdError], None]) -> list[VideoDescriptor]:
-    """Read a library; a video that is damaged does not cost the others."""
+def _of_library(library: Library, on_error: Callable[[VcdError], None]) -> list[Source]:
     try:
-        video_ids = library.video_ids()
+        return [source_of(library, entry) for entry in library.entries()]
     except VcdError as error:
         on_error(error)
         return []
-    described: list[VideoDescriptor] = []
-    for video_id in video_ids:
-        try:
-            described.append(library.get(video_id))
-        except VcdError as error:
-            on_error(error)
-    return described
 
 
 def _with_unique_ids(sources: Sequence[Source], roots: Sequence[Path | None]) -> list[Source]:
@@ -134,5 +148,5 @@ def _with_unique_ids(sources: Sequence[Source], roots: Sequence[Path | None]) ->
             video_id = f"{source.name}#{number}"
             number += 1
         taken.add(video_id)
-        named.append(Source(video_id, source.name, source.path, source.descriptor))
+        named.append(replace(source, video_id=video_id))
     return named

@@ -29,6 +29,11 @@ class Step:
         if self._progress is not None and self._task is not None:
             self._progress.advance(self._task, items)
 
+    def expect(self, total: int) -> None:
+        """Say how many items there are to do, where that is known only now."""
+        if self._progress is not None and self._task is not None:
+            self._progress.update(self._task, total=total)
+
     def reach(self, done: int, total: int) -> None:
         """Say how many items of how many are done."""
         if self._progress is not None and self._task is not None:
@@ -76,9 +81,12 @@ class Console:
             self._line(message)
 
     @contextmanager
-    def step(self, title: str, total: int) -> Iterator[Step]:
-        """Show a bar with rate and remaining time while the body runs, on a terminal only."""
-        if self.quiet or total < 2 or not sys.stderr.isatty():
+    def step(self, title: str, total: int | None = None) -> Iterator[Step]:
+        """Show a bar with rate and remaining time while the body runs, on a terminal only.
+
+        Where the total is not known yet, the body tells it by `Step.expect`.
+        """
+        if self.quiet or (total is not None and total < 2) or not sys.stderr.isatty():
             yield Step(None, None)
             return
         from rich.console import Console as RichConsole

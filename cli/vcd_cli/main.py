@@ -12,7 +12,7 @@ import typer
 from vcd import __version__
 from vcd.encoding import abandon_writing
 from vcd.errors import MediaError, ModelChecksumError, VcdError
-from vcd_cli import demo, describe, doctor, evaluate, match, models, train
+from vcd_cli import demo, describe, doctor, duplicates, evaluate, library, match, models, train
 from vcd_cli.match import INTERRUPTED
 
 __all__ = ["app", "main"]
@@ -28,8 +28,10 @@ app = typer.Typer(
 )
 app.command("match", epilog=match.EXAMPLES)(match.match)
 app.command("describe", epilog=describe.EXAMPLES)(describe.describe)
+app.command("duplicates", epilog=duplicates.EXAMPLES)(duplicates.duplicates)
 app.command("demo", epilog=demo.EXAMPLES)(demo.demo)
 app.command("doctor", epilog=doctor.EXAMPLES)(doctor.doctor)
+app.add_typer(library.app, name="library")
 app.add_typer(models.app, name="models")
 app.add_typer(evaluate.app, name="eval")
 app.add_typer(train.app, name="train")

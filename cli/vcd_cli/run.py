@@ -8,6 +8,7 @@ from pathlib import Path
 
 from vcd import __version__
 from vcd.engine import Engine, Finding, PreparedVideo
+from vcd.gallery import Gallery, split
 from vcd.records import Match
 from vcd.report import MediaView, PairView, RunReport, plot_file_name, plot_pair, write_html
 from vcd.sources import Given, Source, resolve
@@ -34,7 +35,7 @@ class MatchRun:
         self._console = console
         self._top = top
         self._queries = 0
-        self._references: dict[str, tuple[Source, PreparedVideo]] = {}
+        self._references = 0
         self._kept: list[tuple[Finding, Match]] = []
 
     def __len__(self) -> int:
@@ -44,19 +45,21 @@ class MatchRun:
     def search(self, queries: Given, references: list[Path]) -> Iterator[PairView]:
         """Yield each match as it is found, without matrices."""
         console, streams = self._console, self._engine.streams
-        given = resolve(references, console.fail)
+        given, libraries = split(references, console.fail)
+        described = []
         with console.step("describing references", len(given)) as step:
             for source, video in self._engine.prepare_all(
                 given, on_error=console.fail, on_done=lambda _: step.advance()
             ):
                 console.remark(source.name, video.descriptor, streams)
-                self._references[source.video_id] = source, video
+                described.append((source, video))
+        gallery = Gallery(described, libraries)
+        self._references = len(gallery)
         asked = resolve(queries, console.fail)
         self._queries = len(asked)
-        others = list(self._references.values())
-        with console.step("comparing", len(asked) * len(others)) as step:
+        with console.step("comparing", len(asked) * len(gallery)) as step:
             for finding in self._engine.search(
-                asked, others, on_error=console.fail, on_compared=step.advance
+                asked, gallery, on_error=console.fail, on_compared=step.advance
             ):
                 console.remark(finding.source.name, finding.query.descriptor, streams)
                 for match in finding.matches[: self._top]:
@@ -79,7 +82,7 @@ class MatchRun:
         run = RunReport(
             pairs=self.pairs(),
             queries=self._queries,
-            references=len(self._references),
+            references=self._references,
             threshold=threshold,
             version=__version__,
             failures=tuple(self._console.failures),
@@ -90,7 +93,7 @@ class MatchRun:
         self._console.say(f"report in {path}")
 
     def _view(self, finding: Finding, match: Match, *, with_matrices: bool = False) -> PairView:
-        source, reference = self._references[match.ref_id]
+        source, reference = finding.references[match.ref_id]
         return PairView(
             match=match,
             query=_media_view(finding.source, finding.query),

@@ -29,6 +29,22 @@ COMMANDS = [
     [],
     ["match"],
     ["describe"],
+    ["duplicates"],
+    ["library"],
+    *(
+        ["library", name]
+        for name in (
+            "add",
+            "remove",
+            "list",
+            "search",
+            "verify",
+            "export",
+            "ignore",
+            "separate",
+            "decisions",
+        )
+    ),
     ["demo"],
     ["doctor"],
     ["models"],

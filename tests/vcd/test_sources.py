@@ -3,8 +3,10 @@
 import sqlite3
 from contextlib import closing
 
+import pytest
 from making import make_descriptor
 
+from vcd.errors import DescriptorError
 from vcd.library import Library
 from vcd.sources import resolve
 
@@ -17,12 +19,12 @@ def test_damaged_video_of_a_library_does_not_cost_the_others(tmp_path):
         with closing(sqlite3.connect(path, isolation_level=None)) as database:
             database.execute("UPDATE videos SET descriptor = x'00' WHERE video_id = 'b'")
         for given in (path, library):
-            told = []
-            assert [s.video_id for s in resolve(given, told.append)] == ["a", "c"]
-            (error,) = told
-            assert error.file == str(path)
-            assert "video 'b'" in error.problem
-            assert error.remedy
+            first, second, third = resolve(given, pytest.fail)
+            assert [first.held().video_id, third.held().video_id] == ["a", "c"]
+            with pytest.raises(DescriptorError, match="video 'b'") as caught:
+                second.held()
+            assert caught.value.file == str(path)
+            assert caught.value.remedy
 
 
 def test_library_that_cannot_be_read_does_not_cost_the_rest(tmp_path):

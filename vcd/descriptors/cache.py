@@ -38,7 +38,8 @@ class DescriptorCache:
 
     folder: Path
 
-    def content(self, path: PathLike) -> str:
+    @staticmethod
+    def content(path: PathLike) -> str:
         """Return the digest of a file's bytes.
 
         Raises

@@ -5,6 +5,8 @@ from __future__ import annotations
 import base64
 import hashlib
 import os
+from collections.abc import Sequence
+from datetime import datetime
 from html import escape
 from importlib.resources import files
 from pathlib import Path
@@ -16,7 +18,7 @@ from vcd.report.cards import Thumbnails, card
 from vcd.report.views import RunReport
 from vcd.report.wording import percent
 
-__all__ = ["render_html", "write_html"]
+__all__ = ["fill_page", "render_html", "write_html"]
 
 
 def write_html(path: PathLike, run: RunReport, *, thumbnails: Thumbnails | None = None) -> None:
@@ -49,18 +51,52 @@ def render_html(run: RunReport, folder: Path, *, thumbnails: Thumbnails | None =
     texts = [text for _, _, text in sorted(cards)]
     if texts:
         texts[0] = texts[0].replace("<details ", "<details open ", 1)
-    style, script = _asset("page.css"), _asset("page.js")
-    return Template(_asset("page.html")).substitute(
-        policy=_policy(script),
-        title=escape(run.subject or "Video copies found"),
-        style=style,
-        script=script,
-        lead=_lead(run, len(cards)),
-        facts=_facts(run, len(cards)),
-        failures=_failures(run.failures),
+    found = len(cards)
+    facts = [
+        (f"{run.queries:,}", "query" if run.queries == 1 else "queries"),
+        (f"{run.references:,}", "reference" if run.references == 1 else "references"),
+        (f"{found:,}", "match" if found == 1 else "matches"),
+    ]
+    if run.threshold is not None:
+        facts.append((percent(run.threshold), "threshold"))
+    return fill_page(
+        title=run.subject or "Video copies found",
+        lead=_lead(found),
+        facts=facts,
+        failures=run.failures,
         toolbar=_asset("toolbar.html") if len(cards) > 1 else "",
         matches="\n".join(texts) or _nothing_found(),
-        footer=_footer(run),
+        version=run.version,
+        finished=run.finished,
+    )
+
+
+def fill_page(
+    *,
+    title: str,
+    lead: str,
+    facts: Sequence[tuple[str, str]],
+    failures: tuple[VcdError, ...],
+    toolbar: str,
+    matches: str,
+    version: str,
+    finished: datetime | None,
+) -> str:
+    """Return a page as text: `toolbar` and `matches` are HTML, all else is plain."""
+    style, script = _asset("page.css"), _asset("page.js")
+    if failures:
+        facts = [*facts, (f"{len(failures):,}", "failed")]
+    return Template(_asset("page.html")).substitute(
+        policy=_policy(script),
+        title=escape(title),
+        style=style,
+        script=script,
+        lead=escape(lead),
+        facts="".join(f"<div><dd>{value}</dd><dt>{name}</dt></div>" for value, name in facts),
+        failures=_failures(failures),
+        toolbar=toolbar,
+        matches=matches,
+        footer=_footer(version, finished),
     )
 
 
@@ -77,24 +113,11 @@ def _policy(script: str) -> str:
     )
 
 
-def _lead(run: RunReport, found: int) -> str:
+def _lead(found: int) -> str:
     if not found:
         return "No copies found"
     matches = "1 match" if found == 1 else f"{found:,} matches"
     return f"{matches} found"
-
-
-def _facts(run: RunReport, found: int) -> str:
-    facts = [
-        (f"{run.queries:,}", "query" if run.queries == 1 else "queries"),
-        (f"{run.references:,}", "reference" if run.references == 1 else "references"),
-        (f"{found:,}", "match" if found == 1 else "matches"),
-    ]
-    if run.threshold is not None:
-        facts.append((percent(run.threshold), "threshold"))
-    if run.failures:
-        facts.append((f"{len(run.failures):,}", "failed"))
-    return "".join(f"<div><dd>{value}</dd><dt>{name}</dt></div>" for value, name in facts)
 
 
 def _failures(failures: tuple[VcdError, ...]) -> str:
@@ -118,10 +141,8 @@ def _nothing_found() -> str:
     return '<p class="nothing">None of the queries shows or sounds like any of the references.</p>'
 
 
-def _footer(run: RunReport) -> str:
-    parts = [f"vcd {escape(run.version)}" if run.version else "vcd"]
-    if run.finished is not None:
-        parts.append(
-            f'<time datetime="{run.finished.isoformat()}">{run.finished:%Y-%m-%d %H:%M}</time>'
-        )
+def _footer(version: str, finished: datetime | None) -> str:
+    parts = [f"vcd {escape(version)}" if version else "vcd"]
+    if finished is not None:
+        parts.append(f'<time datetime="{finished.isoformat()}">{finished:%Y-%m-%d %H:%M}</time>')
     return " · ".join(parts)

@@ -2,12 +2,13 @@
 
 from vcd.similarity.background import BackgroundStatistics, background_statistics
 from vcd.similarity.cosine import PreparedTrack, cosine_matrix, evidence_matrix, prepare
-from vcd.similarity.evidence import normalise
+from vcd.similarity.evidence import UNKNOWN_LEVEL, normalise
 from vcd.similarity.fusion import fuse
 from vcd.similarity.pooling import is_long, overview, pooled_matrix
 from vcd.similarity.refiner import Refiner
 
 __all__ = [
+    "UNKNOWN_LEVEL",
     "BackgroundStatistics",
     "PreparedTrack",
     "Refiner",
