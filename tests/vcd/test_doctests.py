@@ -9,7 +9,14 @@ import pytest
 import vcd
 
 OPTIONS = doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE
-ROOMS = ["vcd", "vcd.errors", "vcd.records", "vcd.engine", "vcd.library", "vcd.report.wording"]
+ROOMS = [
+    "vcd",
+    "vcd.errors",
+    "vcd.records",
+    "vcd.engine",
+    "vcd.library.store",
+    "vcd.report.wording",
+]
 ROOMS += ["vcd.localization.alignment"]
 
 

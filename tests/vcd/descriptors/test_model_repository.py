@@ -13,7 +13,9 @@ pytest.importorskip("tritonclient")
 from google.protobuf import text_format
 
 ROOT = Path(__file__).resolve().parents[3]
-MODELS = {model.id: model for model in load_manifest(ROOT / "onnx").models if not model.package}
+MANIFEST = load_manifest(ROOT / "onnx")
+MODELS = {model.id: model for model in MANIFEST.models if not model.package}
+REFINER = MANIFEST.refiner
 TYPES = {"TYPE_UINT8": TensorProto.UINT8, "TYPE_FP32": TensorProto.FLOAT}
 
 
@@ -30,20 +32,21 @@ def schema():
 
 def test_every_model_of_ours_is_configured():
     assert {path.parent.name for path in ROOT.glob("onnx/*/config.pbtxt")} == {
-        name.rpartition("-")[0] for name in MODELS
+        name.rpartition("-")[0] for name in (*MODELS, REFINER.id)
     }
 
 
-@pytest.mark.parametrize("name", sorted(MODELS))
+@pytest.mark.parametrize("name", sorted([*MODELS, REFINER.id]))
 def test_configuration_is_that_of_the_model(name, schema):
+    model = MODELS.get(name, REFINER)
     folder = ROOT / "onnx" / name.rpartition("-")[0]
     text = (folder / "config.pbtxt").read_text()
     config = text_format.Parse(text, schema.ModelConfig())
     assert config.name == folder.name
     assert config.platform == "onnxruntime_onnx"
-    assert config.max_batch_size > 0
+    assert (config.max_batch_size > 0) == (model is not REFINER)  # which takes one matrix
     version = name.rpartition("-")[2]
-    assert MODELS[name].file == f"{folder.name}/{version}/model.onnx"
+    assert model.file == f"{folder.name}/{version}/model.onnx"
     graph = load(folder / version / "model.onnx").graph
     for stated, held in ((config.input, graph.input), (config.output, graph.output)):
         assert [port.name for port in stated] == [port.name for port in held]
@@ -51,10 +54,11 @@ def test_configuration_is_that_of_the_model(name, schema):
             kind = tensor.type.tensor_type
             assert TYPES[schema.DataType.Name(port.data_type)] == kind.elem_type
             sizes = [size.dim_value or -1 for size in kind.shape.dim]
-            dims = [-1, *port.dims]
+            dims = [*([-1] if config.max_batch_size else []), *port.dims]
             assert len(dims) == len(sizes)
             assert all(-1 in pair or pair[0] == pair[1] for pair in zip(dims, sizes, strict=True))
-    assert list(config.output[0].dims) == [MODELS[name].dimensions]
+    if name in MODELS:
+        assert list(config.output[0].dims) == [MODELS[name].dimensions]
 
 
 def test_a_wrong_field_is_refused(schema):
