@@ -53,7 +53,7 @@ def haystack(
             "HV, with their published parameters. Their scores are no probabilities.",
         ),
     ] = None,
-    refine: options.Refine = True,
+    refine: options.Refine = False,
     jobs: options.Jobs = None,
     cache: options.Cache = None,
     no_cache: options.NoCache = False,

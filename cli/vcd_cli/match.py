@@ -78,7 +78,7 @@ def match(
     rate: options.Rate = 2.0,
     exact: options.Exact = False,
     model: options.Models = None,
-    refine: options.Refine = True,
+    refine: options.Refine = False,
     jobs: options.Jobs = None,
     cache: options.Cache = None,
     no_cache: options.NoCache = False,

@@ -69,8 +69,8 @@ Models = Annotated[
 Refine = Annotated[
     bool,
     typer.Option(
-        "--refine/--no-refine",
-        help="Let a network look for copies in the matrices first (finds more, costs time).",
+        "--refine",
+        help="Let a small network tell where to look in a matrix; nearly twice the cost.",
     ),
 ]
 Jobs = Annotated[
@@ -147,7 +147,7 @@ def make_engine(
     threshold: float | str = 0.5,
     min_length: float = 2.5,
     localizer: Localizer | None = None,
-    refine: bool = True,
+    refine: bool = False,
 ) -> Engine:
     """Return the engine that a command's options ask for."""
     from vcd.descriptors import load_manifest

@@ -161,7 +161,7 @@ def refiner(
 ) -> int:
     """Train the network that tells the localizer where to look in a matrix.
 
-    Fit the calibration again afterwards: what is found changes.
+    It is used where --refine is given.
     """
     check_extra()
     from vcd.training.refiner.run import RefinerRun, RefinerTraining, export_refiner
@@ -173,7 +173,6 @@ def refiner(
     for haystack in [read_haystack(folder) for folder in haystacks]:
         engine = Engine(
             models=models,
-            refine=False,
             cache=cache or default_cache_folder(),
             jobs=jobs or options.processors(),
         )

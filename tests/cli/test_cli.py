@@ -157,14 +157,14 @@ def test_a_refiner_from_the_shell(vcd, demo, tmp_path):
     verified = vcd("models", "verify", env=used)
     assert "refiner-9\tok" in verified.stdout
     query = demo.folder / "queries" / "faster.mp4"
-    refined = vcd("match", query, demo.folder / "refs", env=used)
+    refined = vcd("match", query, demo.folder / "refs", "--refine", env=used)
     assert refined.returncode == 0
     assert json.loads(refined.stdout.splitlines()[0])["reference"].endswith("mountains.mp4")
     (models / "refiner" / "9" / "model.onnx").write_bytes(b"damaged")
-    broken = vcd("match", query, demo.folder / "refs", env=used)
+    broken = vcd("match", query, demo.folder / "refs", "--refine", env=used)
     assert broken.returncode == 1
     assert "is not the file of model refiner-9" in broken.stderr
-    assert vcd("match", query, demo.folder / "refs", "--no-refine", env=used).returncode == 0
+    assert vcd("match", query, demo.folder / "refs", env=used).returncode == 0
 
 
 def test_version_as_a_process_of_its_own():
