@@ -294,21 +294,30 @@ class Engine:
         return PreparedVideo(descriptor, tracks)
 
     def matrices(
-        self, query: PreparedVideo, reference: PreparedVideo
+        self, query: PreparedVideo, reference: PreparedVideo, *, whole: bool = False
     ) -> dict[str, SimilarityMatrix]:
         """Return the normalised matrices of a pair by stream; "fused" where there are both.
 
-        Those of two long videos are an overview: their positions are groups of what was described.
+        Those of two long videos are an overview, whose positions are groups of what was described,
+        unless they are wanted whole.
         """
-        make = overview if _is_long(query, reference) else evidence_matrix
+        make = overview if not whole and _is_long(query, reference) else evidence_matrix
         return _matrices(query.tracks, reference.tracks, make)
 
-    def compare(self, query: PreparedVideo, reference: PreparedVideo) -> Match | None:
-        """Return the match of a pair, or None; it depends on nothing but the two videos."""
-        return self.detector.detect(
+    def compare(
+        self, query: PreparedVideo, reference: PreparedVideo, *, threshold: float | None = None
+    ) -> Match | None:
+        """Return the match of a pair, or None; it depends on nothing but the two videos.
+
+        `threshold` is the engine's own where left out.
+        """
+        detector = self.detector
+        if threshold is not None:
+            detector = replace(detector, threshold=threshold)
+        return detector.detect(
             query.descriptor.video_id,
             reference.descriptor.video_id,
-            *self._look(query, reference),
+            *self._look(query, reference, detector.threshold),
         )
 
     def compare_streams(self, query: PreparedVideo, reference: PreparedVideo) -> dict[str, Match]:
@@ -316,7 +325,7 @@ class Engine:
 
         A stream that finds nothing has no entry; "any" is what `compare` returns.
         """
-        passes, matrices = self._look(query, reference)
+        passes, matrices = self._look(query, reference, self.detector.threshold)
         ids = query.descriptor.video_id, reference.descriptor.video_id
         found = {"any": self.detector.detect(*ids, passes, matrices)}
         for stream in self.streams:
@@ -326,7 +335,7 @@ class Engine:
         return {name: match for name, match in found.items() if match is not None}
 
     def _look(
-        self, query: PreparedVideo, reference: PreparedVideo
+        self, query: PreparedVideo, reference: PreparedVideo, threshold: float
     ) -> tuple[dict[str, list[Segment]], dict[str, SimilarityMatrix]]:
         """Return what each pass finds in a pair, and the matrices that tell which streams speak.
 
@@ -346,7 +355,7 @@ class Engine:
                 passes.setdefault(name, []).extend(
                     replace(segment, streams=speaking_streams(segment, matrices))
                     for segment in segments
-                    if segment.score >= self.detector.threshold
+                    if segment.score >= threshold
                 )
         return {name: join_pieces(segments) for name, segments in passes.items()}, {}
 

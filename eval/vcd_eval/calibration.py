@@ -335,7 +335,7 @@ def _look(
     """Return what all passes propose for a pair: pass, measures, and whether it is right."""
     ref_id, video = reference
     seen: list[_Seen] = []
-    for name, matrix in engine.matrices(asked[0], video).items():
+    for name, matrix in engine.matrices(asked[0], video, whole=True).items():
         if 1 not in matrix.values.shape:
             truth = _true_boxes(haystack, query_id, ref_id, name)
             seen += _lines(engine, name, matrix, truth)

@@ -47,7 +47,7 @@ def gather_examples(
 
 def _examples(haystack: Haystack, engine: Engine, query: Named, reference: Named) -> list[Example]:
     found = []
-    for name, matrix in engine.matrices(query[1], reference[1]).items():
+    for name, matrix in engine.matrices(query[1], reference[1], whole=True).items():
         if name not in STREAMS or 1 in matrix.values.shape:
             continue  # what is fused is learned from the streams
         truth = list(_truth(haystack, query[0], reference[0], name))

@@ -67,18 +67,16 @@ def find_duplicates(
         others = [c.key for c in found if c.key in entries and c.key != entry.key]
         return [_ordered(entry, entries[key]) for key in others[:candidates]]
 
-    detector = replace(engine.detector, threshold=min(_LEAST, policy.threshold))
-
     def compare(pair: tuple[int, int]) -> Found | None:
         first, second = entries[pair[0]], entries[pair[1]]
         one, other = videos.get(first), videos.get(second)
         done(1)
         if one is None or other is None:
             return None
-        matrices = engine.matrices(one, other)
-        match = detector.detect(first.video_id, second.video_id, engine.passes(matrices), matrices)
+        match = engine.compare(one, other, threshold=min(_LEAST, policy.threshold))
         if match is None:
             return None
+        match = replace(match, query_id=first.video_id, ref_id=second.video_id)
         pictures = tuple(_other_pictures(s, one, other) for s in match.segments)
         return Found(first, second, match, pictures)
 
