@@ -351,10 +351,12 @@ class Engine:
                 _between(reference.tracks, window.ref_start, window.ref_end),
                 evidence_matrix,
             )
-            for name, segments in self.passes(matrices).items():
+            for name, matrix in matrices.items():
+                if is_still(matrix):
+                    continue  # the last picture before its track ends
                 passes.setdefault(name, []).extend(
                     replace(segment, streams=speaking_streams(segment, matrices))
-                    for segment in segments
+                    for segment in self.localizer.localize(matrix)
                     if segment.score >= threshold
                 )
         return {name: join_pieces(segments) for name, segments in passes.items()}, {}

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from contextlib import ExitStack
 from datetime import datetime
 from enum import StrEnum
+from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Annotated, TextIO
@@ -19,7 +20,7 @@ from vcd.collection.duplicates import CANDIDATES
 from vcd.engine import Engine
 from vcd.errors import ContractError, display_name
 from vcd.library import SUFFIX, Entry, Library
-from vcd.records import SimilarityMatrix
+from vcd.records import Match, SimilarityMatrix
 from vcd.report import MediaView, PairView, whole_file
 from vcd.report.groups import (
     GroupReport,
@@ -136,7 +137,7 @@ def duplicates(
                 _add(engine, console, opened, dirs)
             found = _find(engine, console, opened, policy, candidates)
             report = GroupReport(
-                groups=[_group(opened, group, engine if html else None) for group in found.groups],
+                groups=[_group(opened, group) for group in found.groups],
                 videos=found.videos,
                 threshold=policy.threshold,
                 remarks=tuple(_remarks(found)),
@@ -153,7 +154,9 @@ def duplicates(
                 format = Format.jsonl if plain else Format.table
             write_groups(stream, report, format.value)
             if html is not None:
-                write_groups_html(html, report, thumbnails=thumbnails)
+                write_groups_html(
+                    html, report, thumbnails=thumbnails, matrices=partial(_matrices, engine, opened)
+                )
                 console.say(f"page in {display_name(html)}")
             if format is not Format.table:
                 for remark in report.remarks:
@@ -210,19 +213,15 @@ def _find(
         )
 
 
-def _group(library: Library, group: Group, engine: Engine | None) -> GroupView:
-    """Return a group to show; an engine makes the matrices of its pairs, for the page."""
+def _matrices(engine: Engine, library: Library, match: Match) -> Mapping[str, SimilarityMatrix]:
+    first, second = (engine.prepare(library.get(name)) for name in (match.query_id, match.ref_id))
+    return engine.matrices(first, second)
+
+
+def _group(library: Library, group: Group) -> GroupView:
     pairs = []
     for pair in group.pairs:
-        matrices: Mapping[str, SimilarityMatrix] = {}
-        if engine is not None:
-            first, second = (
-                engine.prepare(library.get(e.video_id)) for e in (pair.first, pair.second)
-            )
-            matrices = engine.matrices(first, second)
-        view = PairView(
-            pair.match, _media(library, pair.first), _media(library, pair.second), matrices
-        )
+        view = PairView(pair.match, _media(library, pair.first), _media(library, pair.second))
         pairs.append((pair.kind, view))
     members = [_member(library, entry, group) for entry in group.videos]
     return GroupView(members, pairs)

@@ -128,7 +128,9 @@ def remove(
         entries = opened.entries()
         chosen = {e.video_id for e in entries if missing and _is_missing(e)}
         for name in names or []:
-            found = {e.video_id for e in entries if name == e.video_id or _lies_at(e, name)}
+            found = {e.video_id for e in entries if name == e.video_id}
+            if not found and name:
+                found = {e.video_id for e in entries if _lies_at(e, name)}
             if not found:
                 console.fail(ContractError(f"holds no video {name!r}", file=library))
             chosen |= found

@@ -132,6 +132,15 @@ def test_a_damaged_video_is_named(vcd, videos, tmp_path):
     assert len(run.stdout.splitlines()) == 2  # the match, and the failure
 
 
+def test_an_empty_name_removes_nothing(vcd, videos, tmp_path):
+    assert vcd("library", "add", "refs.vcdlib", videos).returncode == 0
+    before = vcd("library", "list", "refs.vcdlib", cached=False).stdout
+    removed = vcd("library", "remove", "refs.vcdlib", "", cached=False)
+    assert removed.returncode == 3
+    assert "no video ''" in removed.stderr
+    assert vcd("library", "list", "refs.vcdlib", cached=False).stdout == before
+
+
 def test_a_library_that_is_missing_is_told(vcd):
     for command in (["list"], ["verify"], ["decisions"], ["remove", "--missing"]):
         run = vcd("library", command[0], "gone.vcdlib", *command[1:], cached=False)

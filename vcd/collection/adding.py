@@ -126,6 +126,9 @@ class _Adding:
     def _is_new(self, source: Source) -> bool:
         held = source.held()
         if held is not None:
+            if source.library is not None and source.entry is not None:
+                # What is ignored there is a decision of that library, and no part of the video.
+                held = source.library.get(source.entry.video_id, whole=True)
             self._take(source, held)
             return False
         origin = _look(source)
@@ -169,12 +172,15 @@ class _Adding:
     def _take(self, source: Source, descriptor: VideoDescriptor) -> None:
         """Take in a descriptor that was given as such, with what is known of its file."""
         origin = None if source.entry is None else source.entry.origin
-        named = replace(descriptor, video_id=source.video_id)
-        if source.video_id in self._library:
-            there = self._library.get(source.video_id, whole=True)
-            if there.to_bytes() == named.to_bytes():
+        name, number = source.video_id, 1
+        while name in self._library:
+            there = self._library.get(name, whole=True)
+            if there.to_bytes() == replace(descriptor, video_id=name).to_bytes():
                 self.added.unchanged += 1
                 return
+            number += 1
+            name = f"{source.video_id}#{number}"  # another video of the same id: both are kept
+        named = replace(descriptor, video_id=name)
         settings = "" if source.entry is None else source.entry.settings
         self._library.add(named, origin=origin, settings=settings)
         self.added.described += 1

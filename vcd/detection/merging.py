@@ -73,7 +73,14 @@ def _continues(first: Segment, second: Segment) -> bool:
     if first.speed * second.speed <= 0 or second.query_start > first.query_end + _GAP:
         return False
     moment = (second.query_start + min(first.query_end, second.query_end)) / 2
-    return abs(_reference_at(first, moment) - _reference_at(second, moment)) <= _GAP
+    if abs(_reference_at(first, moment) - _reference_at(second, moment)) > _GAP:
+        return False
+    both = _union(first, second)
+    return all(  # a kink is no straight line
+        abs(_reference_at(piece, end) - _reference_at(both, end)) <= 2 * _GAP
+        for piece in (first, second)
+        for end in (piece.query_start, piece.query_end)
+    )
 
 
 def _reference_at(segment: Segment, moment: float) -> float:

@@ -222,7 +222,7 @@ class LibrarySearch:
             self.folder.mkdir(exist_ok=True)
             self._sweep()
             self._write()
-        except (OSError, OutputError) as error:
+        except (OSError, OutputError, RuntimeError) as error:  # faiss raises the last
             logger.warning("%s: the index cannot be kept (%s)", self.folder, error)
             return
         self._kept, self._fresh, self._streams = {}, {}, {}
@@ -232,21 +232,33 @@ class LibrarySearch:
 
     def _write(self) -> None:
         token = uuid.uuid4().hex[:12]
+        try:
+            self._write_as(token)
+        except BaseException:
+            for path in self.folder.glob(f"*-{token}.*"):
+                path.unlink(missing_ok=True)
+            raise
+
+    def _write_as(self, token: str) -> None:
+        models = dict(self.library.models())
         writers = {
             stream: IndexWriter(self.folder / f"{stream}-{token}.int8", dimensions)
-            for stream, (_, dimensions) in self.library.models().items()
+            for stream, (_, dimensions) in models.items()
         }
         through = videos = 0
         try:
-            for through, descriptor in self.library.after(0):
-                videos += 1
-                for stream, batch in _batches(through, descriptor):
+            for key, descriptor in self.library.after(0):
+                batches = list(_batches(key, descriptor))
+                if not {stream for stream, _ in batches} <= writers.keys():
+                    break  # of a stream that came in meanwhile: read as what is new
+                through, videos = key, videos + 1
+                for stream, batch in batches:
                     writers[stream].append(batch)
         finally:
             for writer in writers.values():
                 writer.close()
         streams = {}
-        for stream, model in self.library.models().items():
+        for stream, model in models.items():
             writer = writers[stream]
             entry = {"kind": "exhaustive", "file": writer.path.name}
             if writer.count > self.exact_up_to and has_faiss():

@@ -494,7 +494,7 @@ class Library:
             raise DescriptorError(
                 f"is of library version {version}, this vcd reads {_VERSION}",
                 file=self.path,
-                remedy="build it again: vcd library add",
+                remedy="remove it, or name another file, and build it again: vcd library add",
             )
 
     def _state_of_file(self) -> tuple[int, int, int]:

@@ -76,10 +76,10 @@ def find_windows(
     """
     found: list[Window] = []
     for stream in sorted(query.keys() & reference.keys()):
+        steps = _step(query[stream]), _step(reference[stream])
         for rows in _tiles(query[stream]):
-            step = max(1, round(TimeAxis(rows.track.times).rate / _COARSE_RATE))
             for columns in _tiles(reference[stream]):
-                found += coarse_windows(pooled_matrix(rows, columns, step))
+                found += coarse_windows(pooled_matrix(rows, columns, *steps))
     return _joined(found)
 
 
@@ -112,6 +112,11 @@ def coarse_windows(matrix: SimilarityMatrix) -> list[Window]:
         if not lines:
             break
     return found
+
+
+def _step(track: PreparedTrack) -> int:
+    """Return how many positions make a group."""
+    return max(1, round(TimeAxis(track.track.times).rate / _COARSE_RATE))
 
 
 def _tiles(track: PreparedTrack) -> Iterator[PreparedTrack]:

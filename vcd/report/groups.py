@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime
 from html import escape
 from pathlib import Path
@@ -13,6 +13,7 @@ from typing import Any, Literal, TextIO
 
 from vcd.encoding import write_whole
 from vcd.errors import PathLike, VcdError
+from vcd.records import Match, SimilarityMatrix
 from vcd.report.cards import Thumbnails, card
 from vcd.report.html import fill_page
 from vcd.report.views import PairView
@@ -81,7 +82,11 @@ def write_groups(
 
 
 def write_groups_html(
-    path: PathLike, report: GroupReport, *, thumbnails: Thumbnails | None = None
+    path: PathLike,
+    report: GroupReport,
+    *,
+    thumbnails: Thumbnails | None = None,
+    matrices: Callable[[Match], Mapping[str, SimilarityMatrix]] | None = None,
 ) -> None:
     """Write the page of a search for duplicates, whole or not at all.
 
@@ -91,6 +96,8 @@ def write_groups_html(
     report : GroupReport
     thumbnails : callable, optional
         As for `vcd.report.write_html`.
+    matrices : callable, optional
+        Gives the matrices of a match, for heat maps.
 
     Raises
     ------
@@ -105,7 +112,9 @@ def write_groups_html(
         cards = []
         for _, pair in group.pairs:
             number += 1
-            cards.append(card(pair, number, folder, thumbnails))
+            # One pair at a time: matrices are large.
+            shown = pair if matrices is None else replace(pair, matrices=matrices(pair.match))
+            cards.append(card(shown, number, folder, thumbnails))
         sections.append(_section(place, group, cards))
     count = len(report.groups)
     pairs = sum(len(group.pairs) for group in report.groups)

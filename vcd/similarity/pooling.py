@@ -34,10 +34,13 @@ def is_long(query: PreparedTrack, reference: PreparedTrack) -> bool:
 def overview(query: PreparedTrack, reference: PreparedTrack) -> SimilarityMatrix:
     """Return the pooled matrix of two tracks with about a million cells, to be looked at."""
     cells = len(query.track) * len(reference.track)
-    return pooled_matrix(query, reference, math.ceil((cells / _OVERVIEW_CELLS) ** 0.5))
+    step = math.ceil((cells / _OVERVIEW_CELLS) ** 0.5)
+    return pooled_matrix(query, reference, step, step)
 
 
-def pooled_matrix(query: PreparedTrack, reference: PreparedTrack, step: int) -> SimilarityMatrix:
+def pooled_matrix(
+    query: PreparedTrack, reference: PreparedTrack, rows: int, columns: int
+) -> SimilarityMatrix:
     """Return the normalised matrix of groups of positions that follow each other.
 
     A cell is the highest cosine of any position of one group with any of the other; silent
@@ -47,14 +50,14 @@ def pooled_matrix(query: PreparedTrack, reference: PreparedTrack, step: int) -> 
     ----------
     query, reference : PreparedTrack
         n and m positions.
-    step : int
-        Positions in a group; the last group may have fewer.
+    rows, columns : int
+        Positions in a group of either side; the last group may have fewer.
 
     Returns
     -------
     SimilarityMatrix
-        Shape (ceil(n / step), ceil(m / step)); a group spans from the start of its first position
-        to the end of its last.
+        Shape (ceil(n / rows), ceil(m / columns)); a group spans from the start of its first
+        position to the end of its last.
 
     Raises
     ------
@@ -62,25 +65,25 @@ def pooled_matrix(query: PreparedTrack, reference: PreparedTrack, step: int) -> 
         The tracks come from different streams or models.
     """
     q, r = query.track, reference.track
-    pooled = np.full((-(-len(q) // step), -(-len(r) // step)), _SILENT)
-    # Every step-th position from each start on: their matrices lie on each other cell by cell.
-    columns = [reference.at(slice(start, None, step)) for start in range(step)]
-    rows = max(1, _CELLS_AT_ONCE // max(1, pooled.shape[1]))
-    for top in range(0, len(pooled), rows):
-        for start in range(top * step, (top + 1) * step):
-            lines = query.at(slice(start, (top + rows) * step, step))
-            for others in columns:
+    pooled = np.full((-(-len(q) // rows), -(-len(r) // columns)), _SILENT)
+    # The k-th positions of all groups together: such matrices lie on each other cell by cell.
+    parts = [reference.at(slice(start, None, columns)) for start in range(columns)]
+    step = max(1, _CELLS_AT_ONCE // max(1, pooled.shape[1]))
+    for top in range(0, len(pooled), step):
+        for start in range(top * rows, (top + 1) * rows):
+            lines = query.at(slice(start, (top + step) * rows, rows))
+            for others in parts:
                 cells = cosine_matrix(lines, others).values
                 best = pooled[top : top + len(cells), : cells.shape[1]]
                 speaking = (lines.track.weight > 0)[:, None] & (others.track.weight > 0)
                 np.maximum(best, cells, out=best, where=speaking)
-    coarse = SimilarityMatrix(pooled, _times(q, step), _times(r, step), q.stream)
+    coarse = SimilarityMatrix(pooled, _times(q, rows), _times(r, columns), q.stream)
     return normalise(
         coarse,
-        query_background=_statistics(query.background, step),
-        ref_background=_statistics(reference.background, step),
-        query_weight=_highest(q.weight, step),
-        ref_weight=_highest(r.weight, step),
+        query_background=_statistics(query.background, rows),
+        ref_background=_statistics(reference.background, columns),
+        query_weight=_highest(q.weight, rows),
+        ref_weight=_highest(r.weight, columns),
     )
 
 

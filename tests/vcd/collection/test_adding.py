@@ -8,7 +8,7 @@ import sys
 import time
 
 import pytest
-from making import make_descriptor
+from making import make_descriptor, make_track
 
 from vcd.collection import Added, Policy, add_files, check, find_duplicates
 from vcd.engine import Engine
@@ -96,6 +96,27 @@ def test_descriptors_and_libraries_are_taken_in(engine, library, videos, tmp_pat
         assert add(engine, other, library.path).described == 6
         assert other.entry("city").origin == library.entry("city").origin
     assert add(engine, library, [library.path.parent / "refs.vcdlib"]) == Added()
+
+
+def test_two_videos_of_one_id_are_both_kept_and_decisions_stay_behind(engine, library, tmp_path):
+    models = engine.models
+
+    def made(n, seed):
+        tracks = [
+            make_track(n, models[s].dimensions, stream=s, model=models[s].id, seed=seed)
+            for s in models
+        ]
+        return make_descriptor("holiday", n=n, tracks=tracks)
+
+    library.add(made(20, 1))
+    with Library(tmp_path / "other.vcdlib") as other:
+        other.add(made(33, 2))
+        other.ignore("holiday", 0.0, 2.0, reason="intro")
+    for _ in range(2):  # the second time nothing is new
+        add(engine, library, tmp_path / "other.vcdlib")
+    assert library.video_ids() == ["holiday", "holiday#2"]
+    taken = library.get("holiday#2", whole=True)
+    assert all((track.weight == 1).all() for track in taken.tracks.values())
 
 
 def pairs(engine, library, **policy):

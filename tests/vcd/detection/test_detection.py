@@ -149,3 +149,8 @@ def test_pieces_that_run_backwards_are_joined_in_order():
 )
 def test_what_does_not_continue_stays_apart(other):
     assert join_pieces([segment(), other]) == [segment(), other]
+
+
+def test_a_change_of_speed_is_no_straight_line():
+    slow = Segment(98, 130, 98, 114, 0.9, frozenset({"visual"}), 0.5)
+    assert join_pieces([segment(0, 100, 0), slow]) == [segment(0, 100, 0), slow]

@@ -154,6 +154,20 @@ def test_a_bomb_is_not_inflated():
         parse_hash(resealed(FULL, body=bomb), MODELS)
 
 
+def test_a_short_string_does_not_state_any_number_of_moments(monkeypatch):
+    """An interval that no hash has, and a count that none needs: small to send, large to read."""
+    monkeypatch.setattr(hashes, "_LEAST_INTERVAL", 1)
+    monkeypatch.setattr(hashes, "_MOST_INTERVAL", 1)
+    dense = compact_hash(video(20))
+    assert parse_hash(dense, MODELS).compact
+    monkeypatch.undo()
+    with pytest.raises(HashStringError, match="contradict"):
+        parse_hash(dense, MODELS)
+    monkeypatch.setattr(hashes, "_MOST_COUNT", 10)
+    with pytest.raises(HashStringError, match="contradict"):
+        parse_hash(compact_hash(video(20)), MODELS)
+
+
 def test_times_that_no_file_has():
     odd = video()
     late = VideoDescriptor("late", 1.0, odd.tracks)

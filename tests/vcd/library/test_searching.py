@@ -100,6 +100,37 @@ def test_a_place_that_allows_no_writing_is_told_and_searched(library, monkeypatc
     assert "cannot be kept" in caplog.text
 
 
+def test_a_disk_that_fills_up_leaves_nothing_behind(library, monkeypatch, caplog):
+    def full(*_):
+        raise RuntimeError("write error: No space left on device")
+
+    monkeypatch.setattr(searching, "_FRESH", 30)
+    monkeypatch.setattr(searching, "write_whole", full)
+    search = LibrarySearch(library)
+    assert first(search, library.get("v3")) == "v3"
+    assert "cannot be kept" in caplog.text
+    assert list(search.folder.iterdir()) == []
+
+
+def test_a_stream_that_comes_in_during_a_build_is_found_all_the_same(tmp_path, monkeypatch):
+    monkeypatch.setattr(searching, "_FRESH", 30)
+    with Library(tmp_path / "seen.vcdlib") as library:
+        for number in range(4):
+            library.add(make_descriptor(f"v{number}", n=20, seed=number, streams=("visual",)))
+        models = library.models
+        heard = make_descriptor("heard", n=20, seed=99)
+
+        def others_add():
+            known = dict(models())
+            monkeypatch.setattr(library, "models", models)
+            library.add(heard)
+            return known
+
+        search = LibrarySearch(library)
+        monkeypatch.setattr(library, "models", others_add)
+        assert first(search, heard) == "heard"
+
+
 def test_positions_that_say_nothing_are_not_indexed(library):
     dark = make_descriptor("dark", n=20, seed=5, streams=("visual",))
     track = dark.tracks["visual"]

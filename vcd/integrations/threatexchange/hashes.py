@@ -45,6 +45,7 @@ COMPACT: Form = "vcd1c"
 COMPACT_CHARACTERS = 2500
 _COMPACT_PAYLOAD = 1828  # bytes that leave room for the other fields
 _LEAST_INTERVAL, _MOST_INTERVAL = 500, 2000  # milliseconds
+_MOST_COUNT = 100_000  # half a day at the least interval; a short string may state any number
 
 _MOST_CHARACTERS = 1 << 25  # seven hours; a longer one is none of ours
 _MOST_BYTES = 1 << 26
@@ -299,7 +300,12 @@ def _unpack_compact(
     bits = np.frombuffer(payload, np.uint8)
     flags = math.ceil(name.count / 8)
     width = math.ceil(name.dimensions / 8)
-    fits = len(bits) >= flags and name.count == max(1, math.ceil(milliseconds / name.interval))
+    fits = (
+        _LEAST_INTERVAL <= name.interval <= _MOST_INTERVAL
+        and name.count <= _MOST_COUNT
+        and len(bits) >= flags
+        and name.count == max(1, math.ceil(milliseconds / name.interval))
+    )
     if fits:
         present = np.unpackbits(bits[:flags])[: name.count].astype(bool)
         fits = np.packbits(present).tobytes() == payload[:flags] and bool(present.any())

@@ -121,11 +121,11 @@ def _segment(found: re.Match[str]) -> dict[str, Any]:
 
 
 @cache
-def _engine(settings: tuple[tuple[str, Any], ...]) -> Engine:
-    """Return an engine; one for all signal types of the same settings."""
+def _engine(signal_type: type[VcdSignal]) -> Engine:
+    """Return the engine of a signal type, always the same."""
     from vcd.engine import Engine
 
-    return Engine(**dict(settings))
+    return Engine(**signal_type.SETTINGS)
 
 
 class VcdSignal(SignalType, FileHasher):
@@ -152,7 +152,7 @@ class VcdSignal(SignalType, FileHasher):
     @classmethod
     def engine(cls) -> Engine:
         """Return the engine that hashes and compares."""
-        return _engine(tuple(cls.SETTINGS.items()))
+        return _engine(cls)
 
     @classmethod
     def get_content_types(cls) -> list[type[ContentType]]:
