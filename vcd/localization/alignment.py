@@ -22,7 +22,7 @@ __all__ = ["LineLocalizer", "LineSettings", "Proposal"]
 _OTHER_SPEED, _BACKWARDS = 0.94, 0.95  # factors on evidence: plain speed, forwards, is the rule
 _DENSE_RATE = 2.0  # positions a second above which neighbours repeat each other
 _SAME = 0.6
-_MOST_SECONDS = 120.0
+_MOST_SECONDS = 600.0
 _REFINED_CELLS = 1_000_000  # the refiner's cost grows with the cells, and larger ones are rare
 _STRONG = 10.0  # times the least evidence: beside the longest copy this is still proposed
 
@@ -48,7 +48,7 @@ class LineSettings:
     least_score : float
         Segments less probable than this are not reported.
     most : int
-        Largest number of segments where the shorter side lasts up to two minutes; in proportion
+        Largest number of segments where the shorter side lasts up to ten minutes; in proportion
         more where it is longer.
 
     Raises
