@@ -2,6 +2,10 @@
 
 import fcntl
 import os
+
+# Every worker process has one core to itself: threads of one would wait for those of another.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+
 import pickle
 import shutil
 import sys

@@ -34,7 +34,6 @@ __all__ = ["RUNS", "Haystack", "HaystackRun", "read_haystack", "run_haystack"]
 RUNS = ("any", "visual", "audio")
 """Both streams together against all true rows, and each alone against the rows it can find."""
 
-_SAMPLED = 3  # files that are described anew to learn what describing costs
 _PROGRESS = "progress.jsonl"
 _CLOSEST = 250  # references kept of each query: ten times what the descriptor track counts
 _CANDIDATES = 25  # a query, on average, as in the descriptor track of VSC 2023
@@ -121,6 +120,7 @@ def run_haystack(
     *,
     on_error: OnError,
     on_progress: Callable[[int, int], None] | None = None,
+    timed: int = 3,
 ) -> HaystackRun:
     """Describe, search and localize; every query that is done is kept in the output folder.
 
@@ -136,6 +136,8 @@ def run_haystack(
         Told of inputs that cannot be used.
     on_progress : callable, optional
         Told how many of how many videos are done: references described, queries compared.
+    timed : int
+        Queries that are described once more, without the cache, to learn what describing costs.
 
     Raises
     ------
@@ -189,7 +191,7 @@ def run_haystack(
         queries={query.video_id: query for query in queries if query.video_id in progress},
         references={source.video_id: source for source, _ in described},
         cost={
-            "describe_cpu_s_per_video_minute": _describing_cost(engine, queries),
+            "describe_cpu_s_per_video_minute": _describing_cost(engine, queries, timed),
             "match_cpu_ms_per_pair": 1000 * sum(cpu) / len(cpu) if cpu else float("nan"),
             "peak_rss_mb": _peak_megabytes(),
         },
@@ -295,11 +297,11 @@ def _closest(
     return closest
 
 
-def _describing_cost(engine: Engine, queries: Sequence[Source]) -> float:
+def _describing_cost(engine: Engine, queries: Sequence[Source], timed: int) -> float:
     """Return CPU seconds a minute of video, over a few files spread evenly, without the cache."""
-    step = max(1, len(queries) // _SAMPLED)
+    step = max(1, len(queries) // max(1, timed))
     seconds = minutes = 0.0
-    for source in queries[::step][:_SAMPLED]:
+    for source in queries[::step][:timed]:
         if source.path is None:
             continue
         started = time.process_time()

@@ -127,7 +127,7 @@ def measure_haystack(
     """
     with tempfile.TemporaryDirectory() as folder:
         run = run_haystack(
-            haystack, engine, Path(folder), on_error=on_error, on_progress=on_progress
+            haystack, engine, Path(folder), on_error=on_error, on_progress=on_progress, timed=0
         )
     names = {"any": "+".join(info.id for info in engine.models.values())}
     names |= {str(stream): info.id for stream, info in engine.models.items()}

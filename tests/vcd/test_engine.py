@@ -407,10 +407,22 @@ def test_long_videos_without_a_copy_do_not_match(long_pair):
     assert engine.compare(query, other) is None
 
 
-def test_eight_threads_find_what_one_finds(demo):
+def shortened(path, to, seconds=4):
+    """Copy the beginning of a video, as it is coded."""
+    with av.open(str(path)) as given, av.open(str(to), "w") as made:
+        streams = {s: made.add_stream_from_template(s) for s in given.streams}
+        for packet in given.demux():
+            if packet.dts is not None and packet.dts * packet.time_base < seconds:
+                packet.stream = streams[packet.stream]
+                made.mux(packet)
+    return to
+
+
+def test_eight_threads_find_what_one_finds(demo, tmp_path):
     """One fresh engine: models are loaded, files described and pairs compared by all at once."""
-    queries = [demo.folder / "queries" / f"{name}.mp4" for name in ("faster", "no_copy")]
-    reference = demo.folder / "refs" / "mountains.mp4"
+    clips = [demo.folder / "queries" / f"{name}.mp4" for name in ("faster", "other_sound")]
+    queries = [shortened(path, tmp_path / path.name) for path in clips]
+    reference = Engine().describe(demo.folder / "refs" / "mountains.mp4")
 
     def work(engine, path):
         video = engine.describe(path)

@@ -16,7 +16,7 @@ from vcd.training.refiner.examples import example, varied
 from vcd.training.refiner.network import RefinerNetwork, channels
 from vcd.training.refiner.run import RefinerRun, RefinerTraining, export_refiner
 
-TINY = RefinerTraining(steps=60, batch=4, side=24, width=4)
+TINY = RefinerTraining(steps=60, batch=3, side=16, width=2)
 
 
 def made(seed, copies=1, n=30, m=40, speed=1.0):

@@ -13,7 +13,7 @@ Image = pytest.importorskip("PIL.Image")
 from vcd.descriptors import load_manifest
 from vcd.descriptors.check import check_model
 from vcd.errors import ContractError, MediaError, ModelError
-from vcd.training.visual.contrast import (
+from vcd.training.contrast import (
     Bank,
     contrastive_loss,
     differential_entropy,
