@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
 from torch.nn import functional as F
 
@@ -11,8 +13,8 @@ __all__ = ["Bank", "contrastive_loss", "differential_entropy"]
 class Bank:
     """The latest vectors of the momentum encoder, as negatives (MoCo: He et al. 2020).
 
-    Each is kept with the number of its picture: a picture that comes again within one filling of
-    the bank would else be told to lie far from itself.
+    Each is kept with the number of its picture, or of its sound file: what comes again within one
+    filling of the bank would else be told to lie far from itself.
     """
 
     def __init__(self, size: int, dimensions: int, device: torch.device) -> None:
@@ -32,11 +34,26 @@ class Bank:
     def similarities(self, queries: torch.Tensor, numbers: torch.Tensor) -> torch.Tensor:
         """Return cosines of queries with what the bank holds, shape (b, filled).
 
-        They are minus infinity where both are of the same picture.
+        They are minus infinity where both have the same number.
         """
         known = slice(0, self.filled)
         same = numbers.to(self.numbers.device)[:, None] == self.numbers[None, known]
         return (queries @ self.vectors[known].T).masked_fill(same, -torch.inf)
+
+    def state(self) -> dict[str, Any]:
+        """Return all that it holds, for a run to resume from."""
+        return {
+            "vectors": self.vectors,
+            "numbers": self.numbers,
+            "filled": self.filled,
+            "next": self.next,
+        }
+
+    def restore(self, state: dict[str, Any]) -> None:
+        """Take back what `state` returned."""
+        self.vectors.copy_(state["vectors"])
+        self.numbers.copy_(state["numbers"])
+        self.filled, self.next = state["filled"], state["next"]
 
 
 def contrastive_loss(

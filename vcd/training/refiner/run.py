@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import csv
 import hashlib
 import io
 import json
-import math
 import time
 import warnings
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -22,14 +20,14 @@ from torch.nn.functional import binary_cross_entropy_with_logits
 
 from vcd.descriptors.manifest import FILE_NAME
 from vcd.encoding import write_whole
-from vcd.errors import ContractError, ModelError
+from vcd.errors import ContractError
+from vcd.training.checkpoint import SAVE_EVERY, cosine_rate, log_row, resume, save
 from vcd.training.export import IR_VERSION, OPSET
 from vcd.training.refiner.examples import Example, varied
 from vcd.training.refiner.network import RefinerNetwork, channels
 
 __all__ = ["RefinerRun", "RefinerTraining", "export_refiner"]
 
-_SAVE_EVERY = 60.0  # seconds
 _LOG_EVERY = 50
 _OUTSIDE = -0.5  # beyond the border of a matrix smaller than a part
 
@@ -131,9 +129,10 @@ class RefinerRun:
             now = time.monotonic()
             self.seconds, began = self.seconds + now - began, now
             if self.step % _LOG_EVERY == 0 or self.step == end:
-                self._log(float(np.mean(losses)))
+                row = {"step": self.step, "loss": f"{np.mean(losses):.5f}"}
+                log_row(self.folder, row | {"seconds": f"{self.seconds:.1f}"})
                 losses = []
-            if now - saved > _SAVE_EVERY or self.step == end:
+            if now - saved > SAVE_EVERY or self.step == end:
                 self._save()
                 saved = now
 
@@ -141,9 +140,8 @@ class RefinerRun:
         settings = self.settings
         rng = np.random.default_rng((settings.seed, self.step))
         seen, copied, there = self._batch(rng)
-        share = self.step / settings.steps
         for group in self.optimiser.param_groups:
-            group["lr"] = settings.rate * 0.5 * (1 + math.cos(math.pi * share))
+            group["lr"] = cosine_rate(settings.rate, self.step, settings.steps)
         weight = there * (1 + (settings.weight - 1) * copied)
         odds = self.network(seen.contiguous(memory_format=torch.channels_last))
         loss = (
@@ -170,40 +168,19 @@ class RefinerRun:
             there[k, :n, :m] = 1
         return seen, copied, there
 
-    def _log(self, loss: float) -> None:
-        path = self.folder / "log.csv"
-        new = not path.exists()
-        with path.open("a", newline="", encoding="utf-8") as file:
-            writer = csv.writer(file)
-            if new:
-                writer.writerow(("step", "loss", "seconds"))
-            writer.writerow((self.step, f"{loss:.5f}", f"{self.seconds:.1f}"))
-
     def _save(self) -> None:
-        buffer = io.BytesIO()
-        torch.save(
-            {
-                "settings": asdict(self.settings),
-                "step": self.step,
-                "seconds": self.seconds,
-                "network": self.network.state_dict(),
-                "optimiser": self.optimiser.state_dict(),
-            },
-            buffer,
-        )
-        write_whole(self.folder / "resume.pt", buffer.getvalue())
+        state = {
+            "step": self.step,
+            "seconds": self.seconds,
+            "network": self.network.state_dict(),
+            "optimiser": self.optimiser.state_dict(),
+        }
+        save(self.folder / "resume.pt", self.settings, state)
 
     def _resume(self) -> None:
-        path = self.folder / "resume.pt"
-        if not path.is_file():
+        state = resume(self.folder / "resume.pt", self.settings)
+        if state is None:
             return
-        state = torch.load(path, weights_only=True)
-        if state["settings"] != asdict(self.settings):
-            raise ModelError(
-                "is a run of other settings",
-                file=path,
-                remedy="name another folder, or the settings that it was begun with",
-            )
         self.step, self.seconds = state["step"], state["seconds"]
         self.network.load_state_dict(state["network"])
         self.optimiser.load_state_dict(state["optimiser"])

@@ -3,22 +3,18 @@
 from __future__ import annotations
 
 import copy
-import csv
-import io
-import math
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
 
-from vcd.encoding import write_whole
 from vcd.errors import ContractError, ModelError
-from vcd.training.visual.contrast import Bank, contrastive_loss, differential_entropy
+from vcd.training.checkpoint import SAVE_EVERY, cosine_rate, log_row, resume, save
+from vcd.training.contrast import Bank, contrastive_loss, differential_entropy
 from vcd.training.visual.edits import Views, make_views
 from vcd.training.visual.held_out import HeldOut
 from vcd.training.visual.marks import make_marks
@@ -28,8 +24,7 @@ from vcd.training.visual.settings import VisualTraining
 
 __all__ = ["TrainingRun"]
 
-_SAVE_EVERY = 60.0  # seconds
-_JUDGE_EVERY = 250  # steps
+_LOG_EVERY, _JUDGE_EVERY = 25, 250  # steps
 
 
 class TrainingRun:
@@ -124,11 +119,12 @@ class TrainingRun:
                     on_step(self.step)
                 now = time.monotonic()
                 self.seconds, began = self.seconds + now - began, now
-                if self.step % _JUDGE_EVERY == 0 or self.step == end:
+                judged = self.step % _JUDGE_EVERY == 0 or self.step == end
+                if judged:
                     row["held_out_ap"] = round(self.held_out.average_precision(self.keys), 4)
-                if self.step % 25 == 0 or "held_out_ap" in row:
-                    self._log(row)
-                if now - saved > _SAVE_EVERY or self.step == end:
+                if judged or self.step % _LOG_EVERY == 0:
+                    log_row(self.folder, row)
+                if now - saved > SAVE_EVERY or self.step == end:
                     self._save()
                     saved = now
 
@@ -153,7 +149,7 @@ class TrainingRun:
 
     def _learn(self, numbers: torch.Tensor, views: Views) -> dict[str, Any]:
         settings = self.settings
-        rate = self._rate()
+        rate = cosine_rate(settings.rate, self.step, settings.steps, warm_up=settings.warm_up)
         for group in self.optimiser.param_groups:
             group["lr"] = rate
         with torch.no_grad():
@@ -186,65 +182,28 @@ class TrainingRun:
             "nearest": round(nearest, 4),
             "rate": f"{rate:.3g}",
             "seconds": round(self.seconds, 1),
+            "held_out_ap": "",
         }
-
-    def _rate(self) -> float:
-        settings = self.settings
-        if self.step < settings.warm_up:
-            return settings.rate * (self.step + 1) / settings.warm_up
-        share = (self.step - settings.warm_up) / max(1, settings.steps - settings.warm_up)
-        return settings.rate * 0.5 * (1 + math.cos(math.pi * share))
-
-    def _log(self, row: dict[str, Any]) -> None:
-        names = ["step", "loss", "entropy", "positive", "nearest", "rate", "seconds", "held_out_ap"]
-        path = self.folder / "log.csv"
-        new = not path.exists()
-        with path.open("a", newline="", encoding="utf-8") as file:
-            writer = csv.DictWriter(file, names)
-            if new:
-                writer.writeheader()
-            writer.writerow(row)
 
     def _save(self) -> None:
         halves = {name: value.half() for name, value in self.keys.state_dict().items()}
-        _write(self.folder / "weights.pt", {"settings": asdict(self.settings), "weights": halves})
-        _write(
-            self.folder / "resume.pt",
-            {
-                "settings": asdict(self.settings),
-                "step": self.step,
-                "seconds": self.seconds,
-                "network": self.network.state_dict(),
-                "keys": self.keys.state_dict(),
-                "optimiser": self.optimiser.state_dict(),
-                "bank": self.bank.vectors,
-                "numbers": self.bank.numbers,
-                "filled": self.bank.filled,
-                "next": self.bank.next,
-            },
-        )
+        save(self.folder / "weights.pt", self.settings, {"weights": halves})
+        state = {
+            "step": self.step,
+            "seconds": self.seconds,
+            "network": self.network.state_dict(),
+            "keys": self.keys.state_dict(),
+            "optimiser": self.optimiser.state_dict(),
+            "bank": self.bank.state(),
+        }
+        save(self.folder / "resume.pt", self.settings, state)
 
     def _resume(self) -> None:
-        path = self.folder / "resume.pt"
-        if not path.is_file():
+        state = resume(self.folder / "resume.pt", self.settings, self.device)
+        if state is None:
             return
-        state = torch.load(path, map_location=self.device, weights_only=True)
-        if state["settings"] != asdict(self.settings):
-            raise ModelError(
-                "is a run of other settings",
-                file=path,
-                remedy="name another folder, or the settings that it was begun with",
-            )
         self.step, self.seconds = state["step"], state["seconds"]
         self.network.load_state_dict(state["network"])
         self.keys.load_state_dict(state["keys"])
         self.optimiser.load_state_dict(state["optimiser"])
-        self.bank.vectors.copy_(state["bank"])
-        self.bank.numbers.copy_(state["numbers"])
-        self.bank.filled, self.bank.next = state["filled"], state["next"]
-
-
-def _write(path: Path, state: dict[str, Any]) -> None:
-    buffer = io.BytesIO()
-    torch.save(state, buffer)
-    write_whole(path, buffer.getvalue())
+        self.bank.restore(state["bank"])
