@@ -40,7 +40,7 @@ def list_models() -> int:
         size = f"{model.bytes / 1e6:.1f}"
         rows.append((model.id, model.stream, str(model.dimensions), size, state, model.licence))
     if (refiner := manifest.refiner) is not None:
-        state = "default" if (manifest.folder / refiner.file).is_file() else "missing"
+        state = "--refine" if (manifest.folder / refiner.file).is_file() else "missing"
         size = f"{refiner.bytes / 1e6:.1f}"
         rows.append((refiner.id, "matrices", "", size, state, refiner.licence))
     widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
@@ -110,30 +110,52 @@ def thresholds() -> int:
 
 
 @app.command(
-    epilog="Example: vcd models export run/ --pictures pictures.npy --photographs photographs/ "
-    "--to models/ --version 4"
+    epilog="""Examples:
+
+vcd models export run/ --pictures pictures.npy --photographs photographs/ --to models/ --version 4
+
+vcd models export heard/ --sounds sounds.npy --to models/ --version 3
+"""
 )
 def export(
-    run: Annotated[Path, typer.Argument(metavar="RUN", help="Folder of vcd train visual.")],
-    pictures: Annotated[
-        Path, typer.Option(metavar="FILE", help="The pictures that it was trained on.")
-    ],
-    photographs: Annotated[
-        list[Path],
-        typer.Option(metavar="PATH", help="Tar archive or folder of photographs; may be repeated."),
+    run: Annotated[
+        Path, typer.Argument(metavar="RUN", help="Folder of vcd train visual, or of audio.")
     ],
     to: Annotated[Path, typer.Option(metavar="DIR", help="Models folder that gets the model.")],
     version: Annotated[int, typer.Option(min=1, help="Number of the model: visual-<version>.")],
+    pictures: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="The pictures that a visual run was trained on."),
+    ] = None,
+    photographs: Annotated[
+        list[Path] | None,
+        typer.Option(metavar="PATH", help="Tar archive or folder of photographs; may be repeated."),
+    ] = None,
+    sounds: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="The sounds that an audio run was trained on."),
+    ] = None,
 ) -> int:
     """Make the ONNX file of a training run, with its background, and enter it as default.
 
-    The same run and pictures give the same file.
+    The same run and the same pictures or sounds give the same file.
     """
     check_extra()
-    from vcd.training.visual.pictures import open_pictures
-    from vcd.training.visual.publish import publish
+    if sounds is not None and pictures is None and photographs is None:
+        from vcd.training.audio.publish import publish as publish_audio
+        from vcd.training.audio.sounds import open_sounds
 
-    options.make_folder(to)
-    model = publish(run, open_pictures(pictures), photographs, to, version=version)
-    typer.echo(f"{model}  {to / 'visual' / str(version) / 'model.onnx'}")
+        options.make_folder(to)
+        model = publish_audio(run, open_sounds(sounds), to, version=version)
+    elif sounds is None and pictures is not None and photographs is not None:
+        from vcd.training.visual.pictures import open_pictures
+        from vcd.training.visual.publish import publish as publish_visual
+
+        options.make_folder(to)
+        model = publish_visual(run, open_pictures(pictures), photographs, to, version=version)
+    else:
+        raise typer.BadParameter(
+            "give --pictures and --photographs of a visual run, or --sounds of an audio run"
+        )
+    typer.echo(f"{model}  {to / model.partition('-')[0] / str(version) / 'model.onnx'}")
     return 0

@@ -23,6 +23,12 @@ vcd train visual pictures.npy run/
 
 vcd models export run/ --pictures pictures.npy --photographs photographs/ --to models/ --version 4
 
+vcd train sounds music/ speech/ --out sounds.npy
+
+vcd train audio sounds.npy heard/
+
+vcd models export heard/ --sounds sounds.npy --to models/ --version 3
+
 vcd eval make kept/ music/ --out made/ --queries 200
 
 vcd train calibration made/ --models models/
@@ -31,7 +37,7 @@ vcd train calibration made/ --models models/
 app = typer.Typer(
     no_args_is_help=True,
     rich_markup_mode=None,
-    help="Train a visual descriptor, and calibrate what is found with it.",
+    help="Train descriptors of picture and sound, and calibrate what is found with them.",
     epilog=EXAMPLES,
 )
 
@@ -50,11 +56,21 @@ def check_extra() -> None:
             )
 
 
-def _show_settings(wanted: bool) -> None:
+def _show_visual(wanted: bool) -> None:
     if wanted:
-        from vcd.training.visual.settings import settings_text
+        from vcd.training.settings import settings_text
+        from vcd.training.visual.settings import VisualTraining
 
-        typer.echo(settings_text(), nl=False)
+        typer.echo(settings_text(VisualTraining), nl=False)
+        raise typer.Exit
+
+
+def _show_audio(wanted: bool) -> None:
+    if wanted:
+        from vcd.training.audio.settings import AudioTraining
+        from vcd.training.settings import settings_text
+
+        typer.echo(settings_text(AudioTraining), nl=False)
         raise typer.Exit
 
 
@@ -110,7 +126,7 @@ def visual(
         bool,
         typer.Option(
             "--show-settings",
-            callback=_show_settings,
+            callback=_show_visual,
             is_eager=True,
             help="Print the settings used by default, to be changed, and stop.",
         ),
@@ -123,14 +139,98 @@ def visual(
 ) -> int:
     """Train a visual descriptor on edited copies; on the GPU where there is one."""
     check_extra()
+    from vcd.training.settings import read_settings
     from vcd.training.visual.pictures import open_pictures
     from vcd.training.visual.run import TrainingRun
-    from vcd.training.visual.settings import VisualTraining, read_settings
+    from vcd.training.visual.settings import VisualTraining
 
-    chosen = VisualTraining() if settings is None else read_settings(settings)
+    chosen = VisualTraining() if settings is None else read_settings(settings, VisualTraining)
     shown = open_pictures(pictures)
     options.make_folder(run)
     training = TrainingRun(shown, run, chosen, start=start)
+    with Console(quiet=quiet).step("steps", chosen.steps) as step:
+        step.reach(training.step, chosen.steps)
+        training.run(on_step=lambda done: step.reach(done, chosen.steps))
+    typer.echo(f"weights  {run / 'weights.pt'}")
+    return 0
+
+
+@app.command(
+    epilog="""Examples:
+
+vcd train sounds music/ speech/ --out sounds.npy
+
+vcd train sounds music/ --out sounds.npy --keep 45 165
+"""
+)
+def sounds(
+    sources: Annotated[
+        list[Path],
+        typer.Argument(metavar="SOURCES...", help="Sound files, videos, and folders of them."),
+    ],
+    out: Annotated[Path, typer.Option(metavar="FILE", help="Gets the sounds, as .npy.")],
+    keep: Annotated[
+        tuple[float, float] | None,
+        typer.Option(
+            metavar="FROM TO",
+            help="Keep these seconds of every file from training, for calibration.",
+        ),
+    ] = None,
+    seed: Annotated[int, typer.Option(min=0, help="Another number chooses other codecs.")] = 0,
+    quiet: options.Quiet = False,
+) -> int:
+    """Gather the sounds to train on, plain and through codecs at low rates, as spectrograms."""
+    check_extra()
+    from vcd.training.audio.sounds import gather
+
+    options.check_writable(out)
+    console = Console(quiet=quiet)
+    count = gather(sources, out, skip=keep, seed=seed, on_error=console.fail)
+    typer.echo(f"pieces  {count}")
+    return SOME_FAILED if console.failures else 0
+
+
+@app.command(
+    epilog="""Examples:
+
+vcd train audio sounds.npy run/
+
+vcd train audio --show-settings > long.toml
+
+vcd train audio sounds.npy run/ --settings long.toml
+"""
+)
+def audio(
+    sounds: Annotated[Path, typer.Argument(metavar="SOUNDS", help="Of vcd train sounds.")],
+    run: Annotated[
+        Path, typer.Argument(metavar="RUN", help="Folder of the run; one that is there goes on.")
+    ],
+    settings: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="TOML file: how long, on what and how hard."),
+    ] = None,
+    show_settings: Annotated[
+        bool,
+        typer.Option(
+            "--show-settings",
+            callback=_show_audio,
+            is_eager=True,
+            help="Print the settings used by default, to be changed, and stop.",
+        ),
+    ] = False,
+    quiet: options.Quiet = False,
+) -> int:
+    """Train an audio descriptor on edited copies; on the GPU where there is one."""
+    check_extra()
+    from vcd.training.audio.run import AudioRun
+    from vcd.training.audio.settings import AudioTraining
+    from vcd.training.audio.sounds import open_sounds
+    from vcd.training.settings import read_settings
+
+    chosen = AudioTraining() if settings is None else read_settings(settings, AudioTraining)
+    heard = open_sounds(sounds)
+    options.make_folder(run)
+    training = AudioRun(heard, run, chosen)
     with Console(quiet=quiet).step("steps", chosen.steps) as step:
         step.reach(training.step, chosen.steps)
         training.run(on_step=lambda done: step.reach(done, chosen.steps))

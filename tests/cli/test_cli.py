@@ -55,6 +55,8 @@ COMMANDS = [
     ["train"],
     ["train", "data"],
     ["train", "visual"],
+    ["train", "sounds"],
+    ["train", "audio"],
     ["train", "calibration"],
     ["train", "refiner"],
     ["eval"],

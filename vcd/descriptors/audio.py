@@ -44,6 +44,7 @@ class AudioTrackBuilder:
         self._model = model
         self._window = round(model.info.input["window"] * SAMPLE_RATE)
         self._hop = round(model.info.input["hop"] * SAMPLE_RATE)
+        self._runs = bool(model.info.input.get("runs"))  # else every window is given by itself
         self._start: float | None = None
         self._kept = np.zeros(0, np.float32)
         self._count = 0
@@ -78,8 +79,9 @@ class AudioTrackBuilder:
 
     def _describe(self, count: int) -> None:
         all_windows = np.lib.stride_tricks.sliding_window_view(self._kept, self._window)
-        windows = np.ascontiguousarray(all_windows[:: self._hop][:count])
-        vectors, weight = self._model(windows), window_weight(windows)
+        windows = all_windows[:: self._hop][:count]
+        run = self._kept[None, : self._window + (count - 1) * self._hop]
+        vectors, weight = self._model(run if self._runs else windows), window_weight(windows)
         weight[~vectors.any(axis=1)] = 0
         self._vectors.append(vectors)
         self._weights.append(weight)

@@ -44,7 +44,7 @@ class ModelInfo:
     opset : int
     input : mapping
         visual: `height`, `width` in pixels. audio: `sample_rate` in Hz, `window` and `hop` in
-        seconds.
+        seconds, and `runs` 1 where the model takes several windows as one run of samples.
     package : str
         Python package that brings the file; "" for our own models folder.
     install : str

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -15,7 +16,33 @@ from vcd.records import FloatArray
 if TYPE_CHECKING:
     from onnxruntime import InferenceSession
 
-__all__ = ["DescriptorModel"]
+__all__ = ["DescriptorModel", "open_session"]
+
+
+def open_session(path: Path, *, threads: int = 1) -> InferenceSession:
+    """Load an ONNX file for the CPU.
+
+    Raises
+    ------
+    ModelError
+        ONNX Runtime cannot load it.
+    """
+    import onnxruntime
+
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = threads
+    options.inter_op_num_threads = 1
+    options.log_severity_level = 4
+    # Arenas keep the largest batch ever seen; what vcd computes is small, memory is better freed.
+    options.enable_cpu_mem_arena = False
+    try:
+        return onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
+    except Exception as error:  # onnxruntime raises its own classes, all plain exceptions
+        raise ModelError(
+            f"is not a model that ONNX Runtime can load ({error})",
+            file=path,
+            remedy="check it with: vcd models verify",
+        ) from error
 
 
 class DescriptorModel:
@@ -41,11 +68,13 @@ class DescriptorModel:
         Parameters
         ----------
         batch : ndarray
-            visual: uint8 (b, height, width, 3), RGB. audio: float32 (b, n) samples at 16 kHz.
+            visual: uint8 (b, height, width, 3), RGB. audio: float32 (b, n) samples at 16 kHz; a
+            model that takes runs gives a row for the window that each begins with, and one for
+            every further hop.
 
         Returns
         -------
-        ndarray of float32, shape (b, dimensions)
+        ndarray of float32, shape (b, dimensions), or (b * windows, dimensions) of runs
             Rows of unit length.
 
         Raises
@@ -60,7 +89,7 @@ class DescriptorModel:
         except Exception as error:  # onnxruntime raises its own classes, all plain exceptions
             raise ModelError(f"model {self.info.id} failed ({error})") from error
         rows = np.asarray(output, dtype=np.float32)
-        expected = (len(batch), self.info.dimensions)
+        expected = (len(batch) * self._windows(batch), self.info.dimensions)
         if rows.shape != expected or not np.isfinite(rows).all():
             raise ModelError(
                 f"model {self.info.id} gave {rows.shape} values, expected finite {expected}",
@@ -69,29 +98,16 @@ class DescriptorModel:
         length = np.linalg.norm(rows, axis=1, keepdims=True)
         return rows / np.maximum(length, 1e-9)  # type: ignore[no-any-return]
 
+    def _windows(self, batch: npt.NDArray[Any]) -> int:
+        """Return how many windows each item of a batch holds: one, but in runs of sound."""
+        given = self.info.input
+        if not given.get("runs"):
+            return 1
+        seconds = int(batch.shape[1]) / given["sample_rate"]
+        return round((seconds - given["window"]) / given["hop"]) + 1
+
     def _loaded(self) -> InferenceSession:
         with self._lock:
             if self._session is None:
-                self._session = self._load()
+                self._session = open_session(self.info.verify(), threads=self._threads)
             return self._session
-
-    def _load(self) -> InferenceSession:
-        path = self.info.verify()
-        import onnxruntime
-
-        options = onnxruntime.SessionOptions()
-        options.intra_op_num_threads = self._threads
-        options.inter_op_num_threads = 1
-        options.log_severity_level = 4
-        # Arenas keep the largest batch ever seen; descriptors are small, memory is better freed.
-        options.enable_cpu_mem_arena = False
-        try:
-            return onnxruntime.InferenceSession(
-                str(path), options, providers=["CPUExecutionProvider"]
-            )
-        except Exception as error:
-            raise ModelError(
-                f"is not a model that ONNX Runtime can load ({error})",
-                file=path,
-                remedy="check it with: vcd models verify",
-            ) from error

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from vcd.descriptors.runtime import open_session
 from vcd.errors import ModelError
 from vcd.records import FloatArray
 
@@ -73,21 +74,5 @@ class Refiner:
     def _loaded(self) -> InferenceSession:
         with self._lock:
             if self._session is None:
-                import onnxruntime
-
-                options = onnxruntime.SessionOptions()
-                options.intra_op_num_threads = 1
-                options.inter_op_num_threads = 1
-                options.log_severity_level = 4
-                options.enable_cpu_mem_arena = False
-                try:
-                    self._session = onnxruntime.InferenceSession(
-                        str(self.path), options, providers=["CPUExecutionProvider"]
-                    )
-                except Exception as error:
-                    raise ModelError(
-                        f"is not a model that ONNX Runtime can load ({error})",
-                        file=self.path,
-                        remedy="check it with: vcd models verify",
-                    ) from error
+                self._session = open_session(self.path)
             return self._session

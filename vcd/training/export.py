@@ -21,7 +21,7 @@ from vcd.descriptors.runtime import DescriptorModel
 from vcd.encoding import write_whole
 from vcd.records import Stream
 
-__all__ = ["describe_background", "export_model"]
+__all__ = ["describe_background", "export_model", "keep_background"]
 
 OPSET = 18
 IR_VERSION = 8
@@ -126,9 +126,15 @@ def describe_background(
     -------
     ndarray of float32, shape (k, dimensions)
     """
-    info = load_manifest(folder).get(model_id)
-    model = DescriptorModel(info, threads=2)
+    model = DescriptorModel(load_manifest(folder).get(model_id), threads=2)
     vectors = np.concatenate([model(batch) for batch in batches])
+    keep_background(folder, model_id, vectors)
+    return vectors
+
+
+def keep_background(folder: Path, model_id: str, vectors: npt.NDArray[np.float32]) -> None:
+    """Keep vectors of unrelated material, shape (k, dimensions), as a model's background."""
+    info = load_manifest(folder).get(model_id)
     factor = 127 / np.maximum(np.abs(vectors).max(axis=1, keepdims=True), 1e-9)
     file = (folder / info.file).with_name("background.npy")
     out = io.BytesIO()
@@ -139,7 +145,6 @@ def describe_background(
     entry = next(m for m in manifest["models"] if m["id"] == model_id)
     entry["background"] = file.relative_to(folder).as_posix()
     write_whole(path, (json.dumps(manifest, indent=2) + "\n").encode())
-    return vectors
 
 
 def _store_half(model: ModelProto) -> None:

@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-import os
-import tomllib
-from dataclasses import dataclass, fields
-from pathlib import Path
-from typing import Any
+from dataclasses import dataclass
 
-from vcd.errors import ContractError, ModelError
+from vcd.errors import ContractError
 
-__all__ = ["VisualTraining", "read_settings", "settings_text"]
+__all__ = ["VisualTraining"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,42 +87,3 @@ class VisualTraining:
             raise ContractError(f"ramp must lie in [0, 1], not {self.ramp}")
         if not (0 <= self.momentum < 1 and 0 <= self.shared < 1 and self.temperature > 0):
             raise ContractError(f"momentum and shared lie in [0, 1), temperature above 0: {self}")
-
-
-def settings_text() -> str:
-    """Return the settings used where nothing else is said, as TOML."""
-    return "".join(f"{f.name} = {f.default}\n" for f in fields(VisualTraining))
-
-
-def read_settings(path: str | os.PathLike[str]) -> VisualTraining:
-    """Read settings from TOML; what the file leaves out stays as in `VisualTraining`.
-
-    Raises
-    ------
-    ModelError
-        The file cannot be read, is not TOML, or names or values are not as in `VisualTraining`.
-    """
-    try:
-        content = tomllib.loads(Path(path).read_text(encoding="utf-8"))
-    except OSError as error:
-        raise ModelError(
-            f"cannot be read ({error.strerror or error})", file=path, remedy="check the path"
-        ) from error
-    except ValueError as error:  # not UTF-8, or not TOML
-        raise ModelError(
-            f"is not TOML: {error}", file=path, remedy="mend it at the place named"
-        ) from error
-    kinds: dict[str, Any] = {f.name: type(f.default) for f in fields(VisualTraining)}
-    for name, value in content.items():
-        if name not in kinds:
-            raise ModelError(
-                f"{name!r} is no setting", file=path, remedy=f"the settings are {', '.join(kinds)}"
-            )
-        whole = isinstance(value, int) and not isinstance(value, bool)
-        if not (whole or (kinds[name] is float and isinstance(value, float))):
-            kind = "a number" if kinds[name] is float else "a whole number"
-            raise ModelError(f"{name} is {value!r}, not {kind}", file=path, remedy="mend it")
-    try:
-        return VisualTraining(**{name: kinds[name](value) for name, value in content.items()})
-    except ContractError as error:
-        raise ModelError(error.problem, file=path, remedy=error.remedy) from None

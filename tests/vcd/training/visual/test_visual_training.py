@@ -18,6 +18,7 @@ from vcd.training.contrast import (
     contrastive_loss,
     differential_entropy,
 )
+from vcd.training.settings import read_settings, settings_text
 from vcd.training.visual.edits import make_views
 from vcd.training.visual.held_out import HeldOut
 from vcd.training.visual.made import make_picture
@@ -32,7 +33,7 @@ from vcd.training.visual.pictures import (
 )
 from vcd.training.visual.publish import publish, training_pictures
 from vcd.training.visual.run import TrainingRun
-from vcd.training.visual.settings import VisualTraining, read_settings, settings_text
+from vcd.training.visual.settings import VisualTraining
 
 
 @pytest.fixture(scope="module")
@@ -256,10 +257,10 @@ def test_settings_out_of_range_are_refused(wrong):
 
 def test_settings_as_text_are_the_defaults(tmp_path):
     path = tmp_path / "settings.toml"
-    path.write_text(settings_text())
-    assert read_settings(path) == VisualTraining()
+    path.write_text(settings_text(VisualTraining))
+    assert read_settings(path, VisualTraining) == VisualTraining()
     path.write_text("steps = 5\nsmall_steps = 0\nrate = 1\n")
-    assert read_settings(path) == VisualTraining(steps=5, small_steps=0, rate=1.0)
+    assert read_settings(path, VisualTraining) == VisualTraining(steps=5, small_steps=0, rate=1.0)
 
 
 @pytest.mark.parametrize(
@@ -278,7 +279,7 @@ def test_broken_settings_are_told(tmp_path, text, told):
     if text is not None:
         path.write_text(text)
     with pytest.raises(ModelError, match=told) as caught:
-        read_settings(path)
+        read_settings(path, VisualTraining)
     assert caught.value.file == str(path)
 
 
