@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 
 from vcd import __version__
@@ -89,7 +90,7 @@ class MatchRun:
             subject=subject,
             finished=datetime.now().astimezone(),
         )
-        write_html(path, run, thumbnails=thumbnails)
+        write_html(path, run, thumbnails=partial(thumbnails, self._engine))
         self._console.say(f"report in {path}")
 
     def _view(self, finding: Finding, match: Match, *, with_matrices: bool = False) -> PairView:

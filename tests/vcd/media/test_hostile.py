@@ -14,8 +14,10 @@ from vcd.errors import MediaError, VcdError
 from vcd.media import Sampling, get_decoder
 
 
-@pytest.fixture(params=["pyav", "decord"])
+@pytest.fixture(params=["pyav", "decord", "isolated"])
 def decoder(request):
+    if request.param == "isolated":
+        return get_decoder(isolation="process")
     if request.param == "decord":
         pytest.importorskip("decord")
     return get_decoder(request.param)
