@@ -215,6 +215,7 @@ class Engine:
                 else threshold
             ),
             min_length=min_length,
+            max_segments=self.limits.max_segments,
             # Another localizer's scores are taken as they are.
             calibrations=_still_calibration(self.models) if localizer is None else {},
         )
@@ -501,9 +502,10 @@ class Engine:
             In the order of the queries, the most probable of each first.
         """
         tell = on_error or _log
-        sources, libraries = split(references, tell)
+        sources, libraries = split(references, tell, self.limits)
         described = list(self.prepare_all(sources, on_error=tell))
-        findings = self.search(resolve(queries, tell), Gallery(described, libraries), on_error=tell)
+        asked = resolve(queries, tell, self.limits)
+        findings = self.search(asked, Gallery(described, libraries), on_error=tell)
         return [found for finding in findings for found in finding.matches]
 
     # Inside -------------------------------------------------------------------------------------

@@ -75,7 +75,7 @@ def describe(
     options.check_writable(output)
     if output_dir is not None:
         options.make_folder(output_dir)
-    sources = resolve(files, console.fail)
+    sources = resolve(files, console.fail, engine.limits)
     kept: list[VideoDescriptor] = []
     interrupted = 0
     try:

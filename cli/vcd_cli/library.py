@@ -209,7 +209,7 @@ def search(
     with Library(library, create=False) as opened:
         gallery = Gallery([], [opened], candidates=top)
         for source, query in engine.prepare_all(
-            resolve(queries, console.fail), on_error=console.fail
+            resolve(queries, console.fail, engine.limits), on_error=console.fail
         ):
             for candidate, found in gallery.candidates(source, query):
                 rows.append(

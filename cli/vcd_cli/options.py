@@ -117,8 +117,9 @@ Limit = Annotated[
     typer.Option(
         "--limit",
         metavar="NAME=NUMBER",
-        help="Where reading a file stops: " + ", ".join(f.name for f in fields(Limits)) + ". "
-        "In pixels, seconds and bytes; may be given for each.",
+        help="Where reading a file stops; may be given for each of "
+        + ", ".join(field.name for field in fields(Limits))
+        + ", in pixels, seconds, bytes or counts.",
     ),
 ]
 

@@ -72,7 +72,7 @@ class Sampling:
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """Where reading a file stops; a file beyond a limit raises `MediaLimitError`.
+    """Where reading stops; a media file beyond a limit raises `MediaLimitError`.
 
     Parameters
     ----------
@@ -95,6 +95,13 @@ class Limits:
         Seconds of a processor spent on reading one file.
     max_memory : int
         Bytes of address space of the process that reads, its libraries included (about 300 MB).
+    max_descriptor : int
+        Bytes of a descriptor file, unpacked; a larger one raises `DescriptorError`.
+    max_hash : int
+        Characters of a hash string; a longer one raises `HashStringError`. The default is some
+        seven hours.
+    max_segments : int
+        Of one match; the most probable are kept, and that is logged as a warning.
 
     Raises
     ------
@@ -111,6 +118,9 @@ class Limits:
     max_stall: float = 300.0
     max_cpu_time: float = 3600.0
     max_memory: int = 4 << 30
+    max_descriptor: int = 4 << 30
+    max_hash: int = 1 << 25
+    max_segments: int = 1000
 
     def __post_init__(self) -> None:
         for field in fields(self):

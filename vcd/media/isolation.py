@@ -113,8 +113,11 @@ class _Exchange:
         while True:
             if self._worker is None:
                 raise ContractError("the file is closed", file=self._path)
-            stalled = time.monotonic() + self._limits.max_stall
+            now = time.monotonic()
+            stalled = now + self._limits.max_stall
             try:
+                if now > self._deadline:  # however fast the answers come
+                    raise TimeoutError
                 return self._worker.answer(min(self._deadline, stalled), self._most)
             except TimeoutError:
                 self.close()
