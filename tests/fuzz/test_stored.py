@@ -18,9 +18,11 @@ from vcd import encoding
 from vcd.descriptors import DescriptorCache, load_background, load_manifest, models_folder
 from vcd.errors import DescriptorError, VcdError
 from vcd.library import Library, LibrarySearch
+from vcd.records import Match, Segment
 from vcd.training.visual.settings import read_settings, settings_text
 from vcd_eval import formats
 from vcd_eval.fivr_files import read_annotation, read_results, read_video_ids
+from vcd_eval.haystack_progress import Progress
 from vcd_eval.making.recipe import read_recipe, recipe_text
 from vcd_eval.matrices import read_matrices
 
@@ -203,6 +205,26 @@ def test_a_damaged_cache_entry_is_never_read(tmp_path):
                 cache.get("content", {"model": "m"})
     cache.put("content", {"model": "m"}, make_descriptor("a", n=3))
     assert entry.read_bytes() == data
+
+
+def test_damaged_progress_is_done_again(tmp_path):
+    path, settings_, stamps = tmp_path / "progress.jsonl", {"a": 1}, {"q0": [1], "q1": [2]}
+    segment = Segment(1.0, 4.0, 2.0, 5.0, 0.75, frozenset({"audio"}))
+    progress = Progress(path, settings_, stamps)
+    for query in stamps:
+        found = {"any": Match(query, "r", 0.75, (segment,))}
+        progress.add(query, [found], {"audio": {"r": 0.5}})
+    data = path.read_bytes()
+    expected = {query: row["found"] for query, row in progress._done.items()}
+    kept = 0
+    for number in range(FORMS):
+        path.write_bytes(mutate(data, number, [data])[0])
+        again = Progress(path, settings_, stamps)
+        kept += len(again.queries)
+        for query in again.queries:
+            assert again._done[query]["found"] == expected[query]
+        assert len(again.segments("any")) == len(again.queries)
+    assert kept
 
 
 def test_a_damaged_model_is_never_loaded(tmp_path):
