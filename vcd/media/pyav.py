@@ -137,7 +137,11 @@ class _Picture:
 
     def _reach(self, at: float, duration: int | None) -> None:
         shown = duration * self._tick if duration and duration > 0 else self._spacing
-        self.end = max(self.end, at + shown)
+        end = at + shown
+        if self._media.is_astray(end):  # a frame is not shown for longer than the file lasts
+            end = max(at, self._media.declared_end)
+        self._media.check_time(end)
+        self.end = max(self.end, end)
 
     def _frame(self, pick: Pick[VideoFrame]) -> Frame:
         if self._converted is None or self._converted[0] is not pick.item:
