@@ -87,6 +87,9 @@ def main() -> None:
             late = np.array([one for one in memory if one[0] >= WARM])
             slope = np.polyfit(late[:, 0] / 1000, late[:, 1], 1)[0]
             print(f"memory of this process: {slope:+.2f} MB per 1000 files, {late[-1, 1]:.0f} MB")
+            print(
+                "MB at every tenth:", *(f"{mb:.0f}" for mb in late[:: max(1, len(late) // 10), 1])
+            )
             print(f"open files: {files_at_first} at first, {open_files()} at last")
     pool.close()
     print(f"processes left over: {len(pids & running())}")

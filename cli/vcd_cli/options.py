@@ -168,7 +168,7 @@ def chosen_limits(texts: list[str] | None) -> Limits:
     Raises
     ------
     typer.BadParameter
-        A name is unknown, or a number is none or not positive.
+        A name is unknown, or a number is none or negative.
     """
     known = {field.name: type(getattr(Limits(), field.name)) for field in fields(Limits)}
     chosen: dict[str, Any] = {}
@@ -183,7 +183,7 @@ def chosen_limits(texts: list[str] | None) -> Limits:
             Limits(**{name: chosen[name]})
         except (ValueError, OverflowError):
             raise typer.BadParameter(
-                f"{text!r} is not {name}= and a positive number", param_hint="--limit"
+                f"{text!r} is not {name}= and a number from 0 on", param_hint="--limit"
             ) from None
     return Limits(**chosen)
 

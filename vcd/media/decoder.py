@@ -82,12 +82,12 @@ class Limits:
         Seconds, by the container's word or by what is decoded.
     max_streams : int
         In the container.
+    max_wall_time : float
+        Seconds spent on one file.
     max_frames : int
         Pictures in the file, sampled or not.
     max_metadata : int
         Characters of titles, comments and the like, names included, all streams together.
-    max_wall_time : float
-        Seconds spent on one file.
     max_stall : float
         Seconds in which a file gives neither a frame nor sound. In isolation only, like the next
         two: a process can be stopped anywhere, a thread cannot.
@@ -106,15 +106,15 @@ class Limits:
     Raises
     ------
     ContractError
-        A limit is not positive.
+        A limit is negative, or no number.
     """
 
     max_pixels: int = 8192 * 8192
     max_duration: float = 24 * 3600.0
     max_streams: int = 64
+    max_wall_time: float = 3600.0
     max_frames: int = 10_000_000
     max_metadata: int = 16 << 20
-    max_wall_time: float = 3600.0
     max_stall: float = 300.0
     max_cpu_time: float = 3600.0
     max_memory: int = 4 << 30
@@ -124,9 +124,9 @@ class Limits:
 
     def __post_init__(self) -> None:
         for field in fields(self):
-            if not getattr(self, field.name) > 0:
+            if not getattr(self, field.name) >= 0:
                 raise ContractError(
-                    f"{field.name} must be positive, got {getattr(self, field.name)}"
+                    f"{field.name} must not be negative, got {getattr(self, field.name)}"
                 )
 
     def exceeded(self, name: str, problem: str, *, file: PathLike | None = None) -> MediaLimitError:

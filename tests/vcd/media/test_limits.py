@@ -105,7 +105,7 @@ def test_limits_are_options():
     for name in NAMES:
         assert getattr(chosen_limits([f"{name}=7"]), name) == 7
         with pytest.raises(ContractError, match=name):
-            Limits(**{name: 0})
+            Limits(**{name: -1})
     for wrong in (
         "max_pixels",
         "max_pixels=",
