@@ -12,21 +12,14 @@ freed given back first), the open files, and the processes that read.
 from __future__ import annotations
 
 import argparse
-import importlib.util
 import random
-import sys
 import tempfile
 import time
 from collections import Counter
 from pathlib import Path
 
+import fuzz  # the script beside this one
 import numpy as np
-
-FOLDER = Path(__file__).parent
-sys.path.insert(0, str(FOLDER.parent / "tests" / "fuzz"))
-
-from corpus import make_corpus
-from mutations import mutate
 
 from vcd.engine import Engine
 from vcd.errors import VcdError
@@ -43,12 +36,6 @@ def main() -> None:
     parser.add_argument("haystack", type=Path)
     parser.add_argument("--minutes", type=float, default=15)
     options = parser.parse_args()
-    spec = importlib.util.spec_from_file_location("fuzz", FOLDER / "fuzz.py")
-    assert spec is not None
-    assert spec.loader is not None
-    fuzz = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(fuzz)
-
     engine = Engine(limits=fuzz.LIMITS, jobs=2)
     queries, references = (
         list(find_media([options.haystack / part])) for part in ("queries", "refs")
@@ -58,8 +45,7 @@ def main() -> None:
     seen: list[tuple[float, float, float]] = []
     pids: set[int] = set()
     with tempfile.TemporaryDirectory() as folder:
-        corpus = make_corpus(Path(folder))
-        others = list(corpus.values())
+        others = list(fuzz.make_corpus(Path(folder)).values())
         path = Path(folder) / "damaged"
         started, files = time.monotonic(), 0
         while (passed := time.monotonic() - started) < 60 * options.minutes:
@@ -67,7 +53,8 @@ def main() -> None:
             found = engine.match(chance.choice(queries), chosen, on_error=lambda _: None)
             ends["matched" if found else "no match"] += 1
             for _ in range(DAMAGED):
-                path.write_bytes(mutate(chance.choice(others), chance.getrandbits(40), others)[0])
+                data, number = chance.choice(others), chance.getrandbits(40)
+                path.write_bytes(fuzz.mutate(data, number, others)[0])
                 try:
                     engine.describe(path)
                     ends["damaged, described"] += 1
