@@ -63,7 +63,7 @@ class _Exchange:
         self._path, self._limits = path, limits
         self._request = {**request, "limits": asdict(limits)}
         self._most = max(3 * limits.max_pixels, _MOST_SOUND)
-        self._deadline = time.monotonic() + limits.max_wall_time + _GRACE
+        self._deadline = 0.0
         self._answers = 0
         self._worker: Worker | None = None
         self._fd = open_regular(path)
@@ -77,6 +77,8 @@ class _Exchange:
         try:
             self._worker = pool.lend(fresh=fresh)
             self._worker.ask(self._request, self._fd)
+            # Starting a process is no fault of the file.
+            self._deadline = time.monotonic() + self._limits.max_wall_time + _GRACE
         except EndedError as ended:
             self._ended(ended)
         except MediaError as error:
