@@ -18,6 +18,7 @@ knows only the first three is served, and vcd loses nothing.
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import io
 import json
@@ -26,6 +27,7 @@ import stat
 import struct
 import threading
 import uuid
+import zipfile
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
@@ -51,6 +53,8 @@ __all__ = [
 MAGIC = b"VCDD"
 VERSION = 1
 SUFFIX = ".vcd"
+MOST_BYTES = 4 << 30
+"""Of a file that is read, unless told otherwise."""
 
 _PREFIX = struct.Struct("<4sHHIQ")
 _CHECKSUM_BYTES = 16
@@ -128,21 +132,33 @@ def save(path: PathLike, descriptors: Sequence[VideoDescriptor]) -> None:
         write_whole(path, b"".join(to_bytes(d) for d in descriptors))
 
 
-def load(path: PathLike) -> list[VideoDescriptor]:
+def load(path: PathLike, *, most: int = MOST_BYTES) -> list[VideoDescriptor]:
     """Read every descriptor of a file that `save` wrote, or of a plain VSC `.npz`.
+
+    Parameters
+    ----------
+    path : path-like
+    most : int
+        Bytes that are read, and that an archive may unpack to.
 
     Raises
     ------
     DescriptorError
-        The file is not there, damaged, or of another format.
+        The file is not there, no regular file, damaged, larger than that, or of another format.
     """
     try:
-        data = Path(os.fsdecode(path)).read_bytes()
+        with open(path, "rb", opener=_open_at_once) as file:
+            status = os.fstat(file.fileno())
+            if not stat.S_ISREG(status.st_mode):  # a device may have no end
+                raise OSError(errno.EINVAL, "it is no regular file")
+            _check_size(status.st_size, most, path)
+            data = file.read(most)
     except OSError as error:
         raise DescriptorError(
             f"cannot be read ({error.strerror or error})", file=path, remedy="check the path"
         ) from error
     if _is_npz(path):
+        _check_size(_unpacked(data), most, path)
         return _from_npz(data, path)
     return [_parse(part, path) for part in _split(data, path)]
 
@@ -212,6 +228,28 @@ def abandon_writing() -> None:
     for part in _parts:
         with suppress(OSError):
             part.unlink()
+
+
+def _open_at_once(path: str, flags: int) -> int:
+    return os.open(path, flags | getattr(os, "O_NONBLOCK", 0))  # a pipe would hang
+
+
+def _check_size(size: int, most: int, path: PathLike) -> None:
+    if size > most:
+        raise DescriptorError(
+            f"holds {size} bytes, more than the limit of {most:g}",
+            file=path,
+            remedy="raise max_descriptor to read it all the same",
+        )
+
+
+def _unpacked(data: bytes) -> int:
+    """Return how many bytes an archive unpacks to, by its own word, which unpacking holds it to."""
+    try:
+        with zipfile.ZipFile(io.BytesIO(data)) as archive:
+            return sum(part.file_size for part in archive.infolist())
+    except Exception:  # reading it will tell what is wrong
+        return 0
 
 
 def _checksum(data: bytes) -> bytes:

@@ -11,6 +11,9 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, TypeVar
 
+import numpy as np
+import numpy.typing as npt
+
 from vcd.descriptors import (
     INNER_VIEW,
     Describer,
@@ -41,7 +44,7 @@ from vcd.localization import (
     find_windows,
     is_still,
 )
-from vcd.media import Decoder, Limits, MediaInfo, get_decoder
+from vcd.media import Decoder, Isolation, Limits, MediaInfo, get_decoder, is_isolated
 from vcd.records import (
     STREAMS,
     Match,
@@ -108,6 +111,9 @@ class Engine:
         Folder in which descriptors are kept by content; None keeps none.
     decoder : str or Decoder
         "pyav", "decord", or an object of your own.
+    isolation : {"process", "none"}
+        Where files are read: in other processes, each of which a file may break, or in this one. A
+        decoder of your own reads in this one.
     localizer : Localizer, optional
         `LineLocalizer` where left out. The scores of another one count as probabilities.
     refine : bool
@@ -122,8 +128,9 @@ class Engine:
     Notes
     -----
     Any number of threads may call one engine at once; results are those of one thread. Models are
-    loaded at their first use, and nothing else is shared. `limits` bounds the time spent on a file,
-    and with the pixels of a frame and the duration its memory.
+    loaded at their first use, and nothing else is shared. `limits` bounds the time and memory spent
+    on a file. The processes that read are started when first needed, kept for the next file, and
+    shared by all engines.
 
     Attributes
     ----------
@@ -154,6 +161,7 @@ class Engine:
         min_length: float = 2.5,
         cache: PathLike | None = None,
         decoder: str | Decoder = "pyav",
+        isolation: Isolation = "process",
         localizer: Localizer | None = None,
         refine: bool = False,
         limits: Limits | None = None,
@@ -183,14 +191,20 @@ class Engine:
         self.rate = rate
         self.exact = exact
         self.jobs = jobs
-        backend = get_decoder(decoder) if isinstance(decoder, str) else decoder
+        self.limits = limits or Limits()
+        self._isolated = is_isolated(isolation)
+        backend = (
+            get_decoder(decoder, isolation="process" if self._isolated else "none")
+            if isinstance(decoder, str)
+            else decoder
+        )
         self.decoder = backend.name
         self._decoder = backend
         self._describer = Describer(
             self.models,
             decoder=backend,
             settings=DescribeSettings(rate=rate, exact=exact),
-            limits=limits or Limits(),
+            limits=self.limits,
             threads=threads,
             cache=None if cache is None else DescriptorCache(Path(os.fsdecode(cache))),
         )
@@ -201,6 +215,7 @@ class Engine:
                 else threshold
             ),
             min_length=min_length,
+            max_segments=self.limits.max_segments,
             # Another localizer's scores are taken as they are.
             calibrations=_still_calibration(self.models) if localizer is None else {},
         )
@@ -248,7 +263,35 @@ class Engine:
         ------
         MediaError
         """
-        return self._decoder.probe(path)
+        return self._decoder.probe(path, limits=self.limits)
+
+    def thumbnails(
+        self, path: PathLike, times: Iterable[float], longer_side: int = 160
+    ) -> list[npt.NDArray[np.uint8] | None]:
+        """Return the frames of a file that are on the screen at given times.
+
+        Parameters
+        ----------
+        path : path-like
+        times : iterable of float
+            Seconds, in any order.
+        longer_side : int
+            Largest width or height in pixels.
+
+        Returns
+        -------
+        list of (ndarray of uint8, shape (height, width, 3)) or None
+            RGB, one for each time; None where no frame can be read.
+
+        Raises
+        ------
+        MediaError
+        """
+        if self._isolated:
+            from vcd.media.isolation import isolated_thumbnail as thumbnail
+        else:
+            from vcd.media.thumbnails import thumbnail
+        return thumbnail(path, times, longer_side, limits=self.limits)
 
     def describe_all(
         self,
@@ -459,9 +502,10 @@ class Engine:
             In the order of the queries, the most probable of each first.
         """
         tell = on_error or _log
-        sources, libraries = split(references, tell)
+        sources, libraries = split(references, tell, self.limits)
         described = list(self.prepare_all(sources, on_error=tell))
-        findings = self.search(resolve(queries, tell), Gallery(described, libraries), on_error=tell)
+        asked = resolve(queries, tell, self.limits)
+        findings = self.search(asked, Gallery(described, libraries), on_error=tell)
         return [found for finding in findings for found in finding.matches]
 
     # Inside -------------------------------------------------------------------------------------

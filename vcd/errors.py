@@ -5,7 +5,8 @@
     VcdError
     ├── MediaError                 a file that cannot be read as video, picture or sound
     │   ├── MediaNotFoundError     it is not there            (also FileNotFoundError)
-    │   └── MediaLimitError        it is larger than a limit allows
+    │   ├── MediaLimitError        it is larger than a limit allows
+    │   └── MediaCrashError        it ends the process that reads it
     ├── ModelError                 a model that cannot be used
     │   ├── ModelNotFoundError     unknown id, or its file is not there
     │   └── ModelChecksumError     its bytes are not those of the manifest
@@ -26,6 +27,7 @@ __all__ = [
     "DescriptorError",
     "EvaluationError",
     "HashStringError",
+    "MediaCrashError",
     "MediaError",
     "MediaLimitError",
     "MediaNotFoundError",
@@ -106,6 +108,10 @@ class MediaNotFoundError(MediaError, FileNotFoundError):
 
 class MediaLimitError(MediaError):
     """A media file is larger than a limit allows."""
+
+
+class MediaCrashError(MediaError):
+    """A media file ends the process that reads it, or makes it say what cannot be."""
 
 
 class ModelError(VcdError):

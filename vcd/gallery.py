@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from vcd.descriptors import DescriptorCache
 from vcd.errors import MediaError, VcdError
 from vcd.library import SUFFIX, Candidate, Library, LibrarySearch
+from vcd.media import Limits
 from vcd.records import VideoDescriptor
 from vcd.sources import Given, Source, resolve, source_of
 
@@ -130,7 +131,9 @@ class Gallery:
 
 
 def split(
-    given: Given | Iterable[Given], on_error: Callable[[VcdError], None]
+    given: Given | Iterable[Given],
+    on_error: Callable[[VcdError], None],
+    limits: Limits | None = None,
 ) -> tuple[list[Source], list[Library]]:
     """Return the videos to compare with every query, and the libraries that are too large for that.
 
@@ -139,6 +142,8 @@ def split(
     given : path, folder, descriptor, library, or iterable of these
     on_error : callable
         Told of everything that cannot be used; the rest goes on.
+    limits : Limits, optional
+        On descriptor files.
     """
     if isinstance(given, (str, bytes, os.PathLike, VideoDescriptor, Library)):
         given = [given]
@@ -153,7 +158,7 @@ def split(
                 rest.append(item if library is None else library)
         except VcdError as error:
             on_error(error)
-    return resolve(rest, on_error) if rest else [], large
+    return resolve(rest, on_error, limits) if rest else [], large
 
 
 def _library(item: Given) -> Library | None:

@@ -12,7 +12,7 @@ from vcd import encoding
 from vcd.errors import MediaError, VcdError, display_name
 from vcd.library import SUFFIX as LIBRARY_SUFFIX
 from vcd.library import Entry, Library
-from vcd.media import find_media
+from vcd.media import Limits, find_media
 from vcd.records import VideoDescriptor
 
 __all__ = ["Given", "Source", "resolve", "source_of"]
@@ -57,7 +57,11 @@ def source_of(library: Library, entry: Entry) -> Source:
     return Source(entry.video_id, name, path, library=library, entry=entry)
 
 
-def resolve(given: Given | Iterable[Given], on_error: Callable[[VcdError], None]) -> list[Source]:
+def resolve(
+    given: Given | Iterable[Given],
+    on_error: Callable[[VcdError], None],
+    limits: Limits | None = None,
+) -> list[Source]:
     """List the videos of one side, in the order given, folders in the order of their names.
 
     Parameters
@@ -66,7 +70,10 @@ def resolve(given: Given | Iterable[Given], on_error: Callable[[VcdError], None]
         Folders are searched for media files and descriptor files, whatever depth they lie at.
     on_error : callable
         Told of everything that cannot be used; the rest goes on.
+    limits : Limits, optional
+        On descriptor files.
     """
+    most = (limits or Limits()).max_descriptor
     items: Sequence[Given]
     if isinstance(given, (str, bytes, os.PathLike, VideoDescriptor, Library)):
         items = [given]
@@ -85,7 +92,7 @@ def resolve(given: Given | Iterable[Given], on_error: Callable[[VcdError], None]
             continue
         root = Path(os.fsdecode(item))
         for path in _files(root, on_error):
-            new = _of_file(path, on_error)
+            new = _of_file(path, on_error, most)
             sources += new
             roots += [root if path != root else root.parent] * len(new)
     return _with_unique_ids(sources, roots)
@@ -110,12 +117,12 @@ def _files(root: Path, on_error: Callable[[VcdError], None]) -> list[Path]:
     return found
 
 
-def _of_file(path: Path, on_error: Callable[[VcdError], None]) -> list[Source]:
+def _of_file(path: Path, on_error: Callable[[VcdError], None], most: int) -> list[Source]:
     try:
         if path.suffix.lower() == LIBRARY_SUFFIX:
             return _of_library(Library(path, create=False), on_error)
         if encoding.is_descriptor_file(path):
-            described = encoding.load(path)
+            described = encoding.load(path, most=most)
         else:
             return [Source(display_name(path.stem), display_name(path), path=path)]
     except VcdError as error:

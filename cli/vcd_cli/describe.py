@@ -54,6 +54,8 @@ def describe(
     cache: options.Cache = None,
     no_cache: options.NoCache = False,
     decoder: options.Decoder = options.DecoderName.pyav,
+    isolation: options.Isolation = options.IsolationName.process,
+    limit: options.Limit = None,
     quiet: options.Quiet = False,
 ) -> int:
     """Describe FILES: one line each on stdout, and the descriptors into files where asked."""
@@ -67,11 +69,13 @@ def describe(
         cache=cache,
         no_cache=no_cache,
         decoder=decoder,
+        isolation=isolation,
+        limit=limit,
     )
     options.check_writable(output)
     if output_dir is not None:
         options.make_folder(output_dir)
-    sources = resolve(files, console.fail)
+    sources = resolve(files, console.fail, engine.limits)
     kept: list[VideoDescriptor] = []
     interrupted = 0
     try:

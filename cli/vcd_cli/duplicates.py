@@ -97,6 +97,8 @@ def duplicates(
     cache: options.Cache = None,
     no_cache: options.NoCache = False,
     decoder: options.Decoder = options.DecoderName.pyav,
+    isolation: options.Isolation = options.IsolationName.process,
+    limit: options.Limit = None,
     format: Annotated[
         Format | None,
         typer.Option(help="Form of the results (default: table on a terminal, else jsonl)."),
@@ -124,6 +126,8 @@ def duplicates(
         cache=cache,
         no_cache=no_cache,
         decoder=decoder,
+        isolation=isolation,
+        limit=limit,
         threshold=options.probability_or_name(threshold),
         min_length=min_length,
     )
@@ -155,7 +159,10 @@ def duplicates(
             write_groups(stream, report, format.value)
             if html is not None:
                 write_groups_html(
-                    html, report, thumbnails=thumbnails, matrices=partial(_matrices, engine, opened)
+                    html,
+                    report,
+                    thumbnails=partial(thumbnails, engine),
+                    matrices=partial(_matrices, engine, opened),
                 )
                 console.say(f"page in {display_name(html)}")
             if format is not Format.table:

@@ -58,6 +58,8 @@ def haystack(
     cache: options.Cache = None,
     no_cache: options.NoCache = False,
     decoder: options.Decoder = options.DecoderName.pyav,
+    isolation: options.Isolation = options.IsolationName.process,
+    limit: options.Limit = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print metrics.json, too.")] = False,
     quiet: options.Quiet = False,
 ) -> int:
@@ -84,6 +86,8 @@ def haystack(
         cache=cache,
         no_cache=no_cache,
         decoder=decoder,
+        isolation=isolation,
+        limit=limit,
         threshold=0.0,
         min_length=min_length,
         localizer=None if localizer is None else published(localizer),

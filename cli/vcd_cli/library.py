@@ -67,6 +67,8 @@ def add(
     cache: options.Cache = None,
     no_cache: options.NoCache = False,
     decoder: options.Decoder = options.DecoderName.pyav,
+    isolation: options.Isolation = options.IsolationName.process,
+    limit: options.Limit = None,
     quiet: options.Quiet = False,
 ) -> int:
     """Add what is new: unchanged files are skipped, moved ones recognised by their content."""
@@ -82,6 +84,8 @@ def add(
         cache=cache,
         no_cache=no_cache,
         decoder=decoder,
+        isolation=isolation,
+        limit=limit,
     )
     with Library(library) as opened:
         try:
@@ -180,6 +184,8 @@ def search(
     cache: options.Cache = None,
     no_cache: options.NoCache = False,
     decoder: options.Decoder = options.DecoderName.pyav,
+    isolation: options.Isolation = options.IsolationName.process,
+    limit: options.Limit = None,
     quiet: options.Quiet = False,
 ) -> int:
     """List the videos most likely to share something with each query, by votes of the index."""
@@ -196,12 +202,14 @@ def search(
         cache=cache,
         no_cache=no_cache,
         decoder=decoder,
+        isolation=isolation,
+        limit=limit,
     )
     rows: list[dict[str, Any]] = []
     with Library(library, create=False) as opened:
         gallery = Gallery([], [opened], candidates=top)
         for source, query in engine.prepare_all(
-            resolve(queries, console.fail), on_error=console.fail
+            resolve(queries, console.fail, engine.limits), on_error=console.fail
         ):
             for candidate, found in gallery.candidates(source, query):
                 rows.append(

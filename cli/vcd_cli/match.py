@@ -83,6 +83,8 @@ def match(
     cache: options.Cache = None,
     no_cache: options.NoCache = False,
     decoder: options.Decoder = options.DecoderName.pyav,
+    isolation: options.Isolation = options.IsolationName.process,
+    limit: options.Limit = None,
     format: Annotated[
         Format | None,
         typer.Option(help="Form of the results (default: table on a terminal, else jsonl)."),
@@ -113,6 +115,8 @@ def match(
         cache=cache,
         no_cache=no_cache,
         decoder=decoder,
+        isolation=isolation,
+        limit=limit,
         threshold=options.probability_or_name(threshold),
         min_length=min_length,
         refine=refine,

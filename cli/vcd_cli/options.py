@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import os
 import sys
+from dataclasses import fields
 from enum import StrEnum
 from math import ceil
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -15,25 +16,36 @@ from vcd.descriptors.cache import default_cache_folder
 from vcd.engine import Engine
 from vcd.errors import OutputError
 from vcd.localization import Localizer
+from vcd.media import Limits
 from vcd.records import STREAMS, Stream
 
 __all__ = [
     "Cache",
     "Decoder",
     "Exact",
+    "Isolation",
     "Jobs",
+    "Limit",
     "Models",
     "NoCache",
     "Quiet",
     "Rate",
     "Streams",
     "check_writable",
+    "chosen_limits",
     "chosen_streams",
     "make_engine",
     "make_folder",
     "probability_or_name",
     "processors",
 ]
+
+
+class IsolationName(StrEnum):
+    """Where media files are read."""
+
+    process = "process"
+    none = "none"
 
 
 class DecoderName(StrEnum):
@@ -94,6 +106,22 @@ Quiet = Annotated[
     bool, typer.Option("--quiet", "-q", help="No progress and no warnings; failures are told.")
 ]
 Decoder = Annotated[DecoderName, typer.Option(help="What reads the media files.")]
+Isolation = Annotated[
+    IsolationName,
+    typer.Option(
+        help="Read media files in other processes, which a hostile file may break, or in this one."
+    ),
+]
+Limit = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--limit",
+        metavar="NAME=NUMBER",
+        help="Where reading a file stops; may be given for each of "
+        + ", ".join(field.name for field in fields(Limits))
+        + ", in pixels, seconds, bytes or counts.",
+    ),
+]
 
 
 def chosen_streams(text: str) -> tuple[Stream, ...]:
@@ -134,6 +162,32 @@ def probability_or_name(text: str) -> float | str:
     return number
 
 
+def chosen_limits(texts: list[str] | None) -> Limits:
+    """Return the limits that texts such as ``max_duration=3600`` name; the others stay.
+
+    Raises
+    ------
+    typer.BadParameter
+        A name is unknown, or a number is none or negative.
+    """
+    known = {field.name: type(getattr(Limits(), field.name)) for field in fields(Limits)}
+    chosen: dict[str, Any] = {}
+    for text in texts or []:
+        name, _, number = text.partition("=")
+        if name not in known:
+            raise typer.BadParameter(
+                f"there is no limit {name!r}, only {', '.join(known)}", param_hint="--limit"
+            )
+        try:
+            chosen[name] = known[name](float(number))
+            Limits(**{name: chosen[name]})
+        except (ValueError, OverflowError):
+            raise typer.BadParameter(
+                f"{text!r} is not {name}= and a number from 0 on", param_hint="--limit"
+            ) from None
+    return Limits(**chosen)
+
+
 def make_engine(
     *,
     streams: str,
@@ -144,6 +198,8 @@ def make_engine(
     cache: Path | None,
     no_cache: bool,
     decoder: DecoderName,
+    isolation: IsolationName,
+    limit: list[str] | None,
     threshold: float | str = 0.5,
     min_length: float = 2.5,
     localizer: Localizer | None = None,
@@ -168,6 +224,8 @@ def make_engine(
         refine=refine,
         cache=None if no_cache else cache or default_cache_folder(),
         decoder=decoder.value,
+        isolation=isolation.value,
+        limits=chosen_limits(limit),
         jobs=jobs or processors(),
     )
 

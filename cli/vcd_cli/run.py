@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 
 from vcd import __version__
@@ -45,7 +46,7 @@ class MatchRun:
     def search(self, queries: Given, references: list[Path]) -> Iterator[PairView]:
         """Yield each match as it is found, without matrices."""
         console, streams = self._console, self._engine.streams
-        given, libraries = split(references, console.fail)
+        given, libraries = split(references, console.fail, self._engine.limits)
         described = []
         with console.step("describing references", len(given)) as step:
             for source, video in self._engine.prepare_all(
@@ -55,7 +56,7 @@ class MatchRun:
                 described.append((source, video))
         gallery = Gallery(described, libraries)
         self._references = len(gallery)
-        asked = resolve(queries, console.fail)
+        asked = resolve(queries, console.fail, self._engine.limits)
         self._queries = len(asked)
         with console.step("comparing", len(asked) * len(gallery)) as step:
             for finding in self._engine.search(
@@ -89,7 +90,7 @@ class MatchRun:
             subject=subject,
             finished=datetime.now().astimezone(),
         )
-        write_html(path, run, thumbnails=thumbnails)
+        write_html(path, run, thumbnails=partial(thumbnails, self._engine))
         self._console.say(f"report in {path}")
 
     def _view(self, finding: Finding, match: Match, *, with_matrices: bool = False) -> PairView:

@@ -22,6 +22,7 @@ from vcd.descriptors import load_background
 from vcd.engine import Engine, PreparedVideo
 from vcd.errors import EvaluationError, PathLike, VcdError
 from vcd.localization import LineLocalizer, Localizer
+from vcd.media import reading_cost
 from vcd.records import FloatArray, Match
 from vcd.similarity import Refiner
 from vcd.sources import Source, resolve
@@ -29,7 +30,7 @@ from vcd_eval.formats import Labels, PairTable, SegmentTable, read_groundtruth, 
 from vcd_eval.haystack_progress import Progress
 from vcd_eval.vsc import check_same_videos
 
-__all__ = ["RUNS", "Haystack", "HaystackRun", "read_haystack", "run_haystack"]
+__all__ = ["RUNS", "Haystack", "HaystackRun", "Thumbnails", "read_haystack", "run_haystack"]
 
 RUNS = ("any", "visual", "audio")
 """Both streams together against all true rows, and each alone against the rows it can find."""
@@ -39,6 +40,8 @@ _CLOSEST = 250  # references kept of each query: ten times what the descriptor t
 _CANDIDATES = 25  # a query, on average, as in the descriptor track of VSC 2023
 
 OnError = Callable[[VcdError], None]
+Thumbnails = Callable[[Path, Sequence[float], int], list[npt.NDArray[np.uint8] | None]]
+"""A file, seconds and the longer side in pixels; the pictures, None where there is none."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -79,7 +82,8 @@ class HaystackRun:
     query on average; positions of weight 0 do not count.
 
     `cost` has ``describe_cpu_s_per_video_minute`` (of a few files described without a cache),
-    ``match_cpu_ms_per_pair`` (NaN where everything was there already) and ``peak_rss_mb``.
+    ``match_cpu_ms_per_pair`` (NaN where everything was there already) and ``peak_rss_mb``, the
+    processes that read media included. `thumbnails` gives pictures of a file at given times.
     """
 
     predictions: dict[str, SegmentTable]
@@ -87,6 +91,7 @@ class HaystackRun:
     queries: dict[str, Source]
     references: dict[str, Source]
     cost: dict[str, float]
+    thumbnails: Thumbnails | None = None
 
 
 def read_haystack(folder: PathLike) -> Haystack:
@@ -195,6 +200,7 @@ def run_haystack(
             "match_cpu_ms_per_pair": 1000 * sum(cpu) / len(cpu) if cpu else float("nan"),
             "peak_rss_mb": _peak_megabytes(),
         },
+        thumbnails=engine.thumbnails,
     )
 
 
@@ -304,12 +310,12 @@ def _describing_cost(engine: Engine, queries: Sequence[Source], timed: int) -> f
     for source in queries[::step][:timed]:
         if source.path is None:
             continue
-        started = time.process_time()
+        started = time.process_time() + reading_cost()[0]
         try:
             video = engine.describe(source.path, cached=False)
         except VcdError:
             continue  # told already, by the run itself
-        seconds += time.process_time() - started
+        seconds += time.process_time() + reading_cost()[0] - started
         minutes += video.duration / 60
     return seconds / minutes if minutes else float("nan")
 
@@ -320,4 +326,5 @@ def _peak_megabytes() -> float:
     except ImportError:  # Windows
         return float("nan")
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return peak / (1024**2 if sys.platform == "darwin" else 1024)
+    own = peak / (1024**2 if sys.platform == "darwin" else 1024)
+    return own + reading_cost()[1] / 1024**2

@@ -14,7 +14,7 @@ from vcd.report.figures import data_uri
 from vcd.report.wording import clock
 from vcd.sources import Source
 from vcd_eval.formats import SegmentTable, scores_of
-from vcd_eval.haystack import RUNS, Haystack, HaystackRun
+from vcd_eval.haystack import RUNS, Haystack, HaystackRun, Thumbnails
 from vcd_eval.haystack_plots import RUN_NAMES, calibration_plot, curves_plot, edits_plot
 from vcd_eval.measures import find_hits, reliability
 from vcd_eval.vsc import segment_ap
@@ -188,23 +188,23 @@ def _mistakes(
             (run.queries.get(table.query_ids[i]), table.query_ids[i], table.query_times[i]),
             (run.references.get(table.ref_ids[i]), table.ref_ids[i], table.ref_times[i]),
         )
-        cells.append((*(_side(*side) for side in sides), escape(note(i))))
+        cells.append((*(_side(run.thumbnails, *side) for side in sides), escape(note(i))))
     return _table(("query", "reference", header), cells, escaped=True)
 
 
-def _side(source: Source | None, name: str, times: Any) -> str:
+def _side(draw: Thumbnails | None, source: Source | None, name: str, times: Any) -> str:
     start, end = (float(t) for t in times)
-    pictures = _thumbnails(source, [start + (end - start) * share for share in (0.25, 0.75)])
+    pictures = _thumbnails(draw, source, [start + (end - start) * share for share in (0.25, 0.75)])
     return f"{pictures}<br>{escape(name)} {clock(start)} to {clock(end)}"
 
 
-def _thumbnails(source: Source | None, times: Sequence[float]) -> str:
-    from vcd.media.thumbnails import encode_jpeg, thumbnail
+def _thumbnails(draw: Thumbnails | None, source: Source | None, times: Sequence[float]) -> str:
+    from vcd.media.thumbnails import encode_jpeg
 
-    if source is None or source.path is None:
+    if draw is None or source is None or source.path is None:
         return ""
     try:
-        frames = thumbnail(source.path, times, _SIDE)
+        frames = draw(source.path, times, _SIDE)
     except VcdError:
         return ""
     return "".join(

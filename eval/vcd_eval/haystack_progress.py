@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
@@ -23,7 +24,7 @@ class Progress:
     Parameters
     ----------
     path : Path
-        Begun anew where it holds a run of other settings.
+        Begun anew where it holds a run of other settings; what is damaged in it is not done.
     settings : mapping
         Everything the findings depend on but the queries themselves; plain values for JSON.
     stamps : mapping of str to object
@@ -80,12 +81,13 @@ class Progress:
                     [match.ref_id, s.query_start, s.query_end, s.ref_start, s.ref_end, s.score]
                     for s in match.segments
                 )
-        row = {
+        row: dict[str, Any] = {
             "query": query,
             "stamp": self._stamps[query],
             "found": found,
             "closest": {stream: dict(of) for stream, of in closest.items()},
         }
+        row["checksum"] = _checksum(row)
         self._done[query] = row
         try:
             with self._path.open("a", encoding="utf-8") as file:
@@ -131,8 +133,8 @@ class Progress:
         for line in self._path.read_text(encoding="utf-8", errors="replace").splitlines():
             try:
                 yield json.loads(line)
-            except ValueError:
-                return  # cut off
+            except (ValueError, RecursionError):
+                continue  # cut off, or damaged
 
 
 def _is_row(line: object) -> bool:
@@ -142,7 +144,14 @@ def _is_row(line: object) -> bool:
         and "stamp" in line
         and isinstance(line.get("found"), dict)
         and isinstance(line.get("closest"), dict)
+        and line.get("checksum") == _checksum(line)
     )
+
+
+def _checksum(row: Mapping[str, Any]) -> str:
+    """Return what tells a row from a damaged one, its own checksum aside."""
+    text = json.dumps({name: row[name] for name in row if name != "checksum"}, sort_keys=True)
+    return hashlib.blake2b(text.encode(), digest_size=8).hexdigest()
 
 
 def _of(line: Mapping[str, Any], run: str) -> list[list[Any]]:

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from vcd.media.isolation import isolated_thumbnail
 from vcd.media.thumbnails import encode_jpeg
 from vcd.sources import Source
 from vcd_eval.formats import Labels, PairTable, SegmentTable
@@ -47,6 +48,7 @@ def page(chromium: Any, tmp_path: Path) -> Any:
             "match_cpu_ms_per_pair": float("nan"),
             "peak_rss_mb": 100.0,
         },
+        thumbnails=isolated_thumbnail,
     )
     haystack = Haystack(tmp_path, labels, labelled=True)
     metrics = haystack_metrics(haystack, run, threshold=0.5, draws=5)

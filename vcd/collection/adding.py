@@ -65,7 +65,7 @@ def add_files(
         The library cannot be written.
     """
     _check_models(engine, library)
-    sources = [s for s in resolve(given, on_error) if not _is_of(s, library)]
+    sources = [s for s in resolve(given, on_error, engine.limits) if not _is_of(s, library)]
     if on_start is not None:
         on_start(len(sources))
     adding = _Adding(engine, library, on_error, on_done or (lambda _: None))

@@ -289,7 +289,7 @@ def load_manifest(folder: PathLike | None = None) -> Manifest:
                 for ids, points in data.get("operating_points", {}).items()
             },
         )
-    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise ModelError(
             f"is not a valid model manifest ({error})", file=path, remedy="see onnx/README.md"
         ) from error

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from vcd.detection.calibration import Calibration
 from vcd.detection.merging import merge_segments
 from vcd.detection.testimony import speaking_streams
-from vcd.errors import ContractError
+from vcd.errors import ContractError, display_name
 from vcd.records import Match, Segment, SimilarityMatrix
 
 __all__ = ["STILL", "Detector"]
+
+logger = logging.getLogger("vcd")
 
 STILL = "still"
 """The pass of pairs of which one side is a still picture; no length is asked of it."""
@@ -28,6 +31,8 @@ class Detector:
     min_length : float
         Seconds; a segment whose shorter side is below is not reported. What counts as a copy (a
         three-second intro that many videos share?) is a policy, no probability.
+    max_segments : int
+        Of a match; the most probable are kept, and that is logged.
     calibrations : mapping of str to Calibration
         By pass: "visual", "audio", "fused", "still". One that is missing changes nothing: the line
         localizer gives probabilities itself.
@@ -35,6 +40,7 @@ class Detector:
 
     threshold: float = 0.5
     min_length: float = 2.5
+    max_segments: int = 1000
     calibrations: Mapping[str, Calibration] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -75,6 +81,14 @@ class Detector:
         ]
         if not kept:
             return None
+        if len(kept) > self.max_segments:
+            logger.warning(
+                "%s in %s: %d segments, of which the %d most probable are kept (raise max_segments"
+                " to keep more)",
+                *(display_name(query_id), display_name(ref_id), len(kept), self.max_segments),
+            )
+            kept = sorted(kept, key=lambda s: -s.score)[: self.max_segments]
+            kept.sort(key=lambda s: s.query_start)
         return Match(query_id, ref_id, max(s.score for s in kept), tuple(kept))
 
 

@@ -10,19 +10,20 @@ interval ends with the file.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Literal, Protocol, runtime_checkable
 
 import numpy as np
 import numpy.typing as npt
 
-from vcd.errors import ContractError, PathLike
+from vcd.errors import ContractError, MediaLimitError, PathLike
 from vcd.records import FloatArray, Health
 
 __all__ = [
     "SAMPLE_RATE",
     "Decoder",
     "Frame",
+    "Isolation",
     "Limits",
     "MediaInfo",
     "Recording",
@@ -31,6 +32,9 @@ __all__ = [
 ]
 
 SAMPLE_RATE = 16_000  # Hz, mono; what the audio models expect
+
+Isolation = Literal["none", "process"]
+"""Where files are read: in this process, or in another one that they may break."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,16 +72,70 @@ class Sampling:
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """Where reading a file stops; a file beyond a limit raises `MediaLimitError`.
+    """Where reading stops; a media file beyond a limit raises `MediaLimitError`.
 
-    `max_pixels` per frame, `max_duration` seconds by the container's word or by what is decoded,
-    `max_streams` in the container, `max_wall_time` seconds spent on one file.
+    Parameters
+    ----------
+    max_pixels : int
+        Of a frame.
+    max_duration : float
+        Seconds, by the container's word or by what is decoded.
+    max_streams : int
+        In the container.
+    max_wall_time : float
+        Seconds spent on one file.
+    max_frames : int
+        Pictures in the file, sampled or not.
+    max_metadata : int
+        Characters of titles, comments and the like, names included, all streams together.
+    max_stall : float
+        Seconds in which a file gives neither a frame nor sound. In isolation only, like the next
+        two: a process can be stopped anywhere, a thread cannot.
+    max_cpu_time : float
+        Seconds of a processor spent on reading one file.
+    max_memory : int
+        Bytes of address space of the process that reads, its libraries included (about 300 MB).
+    max_descriptor : int
+        Bytes of a descriptor file, unpacked; a larger one raises `DescriptorError`.
+    max_hash : int
+        Characters of a hash string; a longer one raises `HashStringError`. The default is some
+        seven hours.
+    max_segments : int
+        Of one match; the most probable are kept, and that is logged as a warning.
+
+    Raises
+    ------
+    ContractError
+        A limit is negative, or no number.
     """
 
     max_pixels: int = 8192 * 8192
     max_duration: float = 24 * 3600.0
     max_streams: int = 64
     max_wall_time: float = 3600.0
+    max_frames: int = 10_000_000
+    max_metadata: int = 16 << 20
+    max_stall: float = 300.0
+    max_cpu_time: float = 3600.0
+    max_memory: int = 4 << 30
+    max_descriptor: int = 4 << 30
+    max_hash: int = 1 << 25
+    max_segments: int = 1000
+
+    def __post_init__(self) -> None:
+        for field in fields(self):
+            if not getattr(self, field.name) >= 0:
+                raise ContractError(
+                    f"{field.name} must not be negative, got {getattr(self, field.name)}"
+                )
+
+    def exceeded(self, name: str, problem: str, *, file: PathLike | None = None) -> MediaLimitError:
+        """Return the error for a file that goes beyond the limit of that name."""
+        return MediaLimitError(
+            f"{problem}, more than the limit of {getattr(self, name):g}",
+            file=file,
+            remedy=f"raise {name} to read it all the same",
+        )
 
 
 @dataclass(frozen=True, slots=True)

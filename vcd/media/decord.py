@@ -21,8 +21,8 @@ from vcd.media.decoder import Frame, Limits, MediaInfo, Samples, Sampling
 from vcd.media.opened import OpenMedia
 from vcd.media.pixels import scale_pixels, target_size
 from vcd.media.pyav import PyAVDecoder, PyAVRecording
+from vcd.media.regular import open_regular
 from vcd.media.sampling import IntervalPicker, Pick
-from vcd.media.source import open_regular
 from vcd.records import Health
 
 __all__ = ["DecordDecoder", "DecordRecording"]

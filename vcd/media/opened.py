@@ -98,6 +98,7 @@ class OpenMedia:
         streams = self.container.streams
         if len(streams) > self.limits.max_streams:
             raise self.limit(f"holds {len(streams)} streams", "max_streams")
+        self._check_metadata()
         self.video = self._choose_picture()
         self.audio = next((s for s in streams.audio if s.codec_context is not None), None)
         chosen = [s for s in (self.video, self.audio) if s is not None]
@@ -133,6 +134,8 @@ class OpenMedia:
         self._astray_from = math.inf
         self._exhausted = False
         self._errors = 0
+        self._pictures = 0
+        self._picture_index = -1 if self.video is None else self.video.index
         self.interlaced = False
         self.orientation = Orientation()
         self.still: VideoFrame | None = None
@@ -268,12 +271,13 @@ class OpenMedia:
 
     def limit(self, problem: str, name: str) -> MediaLimitError:
         """Return the error for a file that breaks a limit."""
-        allowed = getattr(self.limits, name)
-        return MediaLimitError(
-            f"{problem}, more than the limit of {allowed:g}",
-            file=self.path,
-            remedy=f"raise {name} to read it all the same",
-        )
+        return self.limits.exceeded(name, problem, file=self.path)
+
+    def _check_metadata(self) -> None:
+        texts = [self.container.metadata, *(s.metadata for s in self.container.streams)]
+        count = sum(len(name) + len(text) for part in texts for name, text in part.items())
+        if count > self.limits.max_metadata:
+            raise self.limit(f"holds {count} characters of metadata", "max_metadata")
 
     def check_pixels(self, width: int, height: int) -> None:
         """Raise `MediaLimitError` where a frame is larger than allowed."""
@@ -321,6 +325,9 @@ class OpenMedia:
                     self._demuxer = self.container.demux(*self.chosen)
             else:
                 if packet.size:
+                    self._pictures += packet.stream_index == self._picture_index
+                    if self._pictures > self.limits.max_frames:
+                        raise self.limit("holds too many pictures", "max_frames")
                     return packet
         return None
 

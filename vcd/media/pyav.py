@@ -52,6 +52,7 @@ class _Picture:
         self.end = 0.0  # seconds at which what was read, or passed over, ends
         self.first: float | None = None  # seconds from which on frames can be read
         self.packets = self.damaged = self.count = self.astray = 0
+        self.starved = False  # some of the damage was want of memory
 
     def _plan(self) -> GroupPlanner | None:
         name = self._context.name
@@ -103,7 +104,8 @@ class _Picture:
             frames: list[VideoFrame] = self._context.decode(packet)
         except EOFError:
             return
-        except FILE_PROBLEMS:
+        except FILE_PROBLEMS as error:
+            self.starved = self.starved or isinstance(error, MemoryError)
             self.damaged += packet is not None
             return
         for frame in frames:
@@ -135,7 +137,11 @@ class _Picture:
 
     def _reach(self, at: float, duration: int | None) -> None:
         shown = duration * self._tick if duration and duration > 0 else self._spacing
-        self.end = max(self.end, at + shown)
+        end = at + shown
+        if self._media.is_astray(end):  # a frame is not shown for longer than the file lasts
+            end = max(at, self._media.declared_end)
+        self._media.check_time(end)
+        self.end = max(self.end, end)
 
     def _frame(self, pick: Pick[VideoFrame]) -> Frame:
         if self._converted is None or self._converted[0] is not pick.item:
@@ -283,6 +289,8 @@ class PyAVRecording:
                 lost = sound.reader.left_out / SAMPLE_RATE
                 warnings.append(f"{lost:.1f} s of sound go back in time and were left out")
             warnings += _damage("sound", sound.damaged, sound.packets, sound.astray)
+        if picture is not None and picture.starved and not frames:
+            raise MemoryError
         if (picture or sound) and not frames and not samples:
             raise self._nothing()
         if picture is not None and not frames:

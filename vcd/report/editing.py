@@ -197,12 +197,12 @@ def _frame_rate(media: MediaView) -> float:
     """Return the rate of the editor's clock: that of the file, or the nearest an editor knows."""
     from opentimelineio import opentime
 
-    from vcd.media.pyav import PyAVDecoder
+    from vcd.media import get_decoder
 
     rate = 0.0
     if media.path is not None:
         with suppress(VcdError):
-            rate = PyAVDecoder().probe(media.path).frame_rate
+            rate = get_decoder(isolation="process").probe(media.path).frame_rate
     return float(opentime.RationalTime.nearest_smpte_timecode_rate(rate) or _DEFAULT_RATE)
 
 

@@ -43,7 +43,7 @@ def read_settings(path: str | os.PathLike[str], kind: type[Settings]) -> Setting
         raise ModelError(
             f"cannot be read ({error.strerror or error})", file=path, remedy="check the path"
         ) from error
-    except ValueError as error:  # not UTF-8, or not TOML
+    except (ValueError, RecursionError) as error:  # not UTF-8, not TOML, or nested without end
         raise ModelError(
             f"is not TOML: {error}", file=path, remedy="mend it at the place named"
         ) from error

@@ -194,7 +194,7 @@ def read_recipe(path: str | os.PathLike[str]) -> Recipe:
         raise EvaluationError(
             f"cannot be read: {error.strerror or error}", file=path, remedy="name a recipe file"
         ) from error
-    except ValueError as error:  # not UTF-8, or not TOML
+    except (ValueError, RecursionError) as error:  # not UTF-8, not TOML, or nested without end
         raise EvaluationError(
             f"is not TOML: {error}", file=path, remedy="mend it at the place named"
         ) from error

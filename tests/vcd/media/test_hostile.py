@@ -14,8 +14,10 @@ from vcd.errors import MediaError, VcdError
 from vcd.media import Sampling, get_decoder
 
 
-@pytest.fixture(params=["pyav", "decord"])
+@pytest.fixture(params=["pyav", "decord", "isolated"])
 def decoder(request):
+    if request.param == "isolated":
+        return get_decoder(isolation="process")
     if request.param == "decord":
         pytest.importorskip("decord")
     return get_decoder(request.param)
@@ -256,3 +258,18 @@ def test_a_clock_that_jumps_back_is_told(film, tools):
         frames, _ = tools.split(recording)
         assert [tools.number_of(f.pixels) for f in frames][:3] == [14, 44, 74]  # AAC leads in
         assert any("left out" in warning for warning in recording.health.warnings)
+
+
+def test_a_frame_is_not_shown_for_days(film, tools):
+    """One damaged length in a file of two seconds: a time stamp that lies a year ahead."""
+    path = film(frames=60, options={"bf": "0"})
+    data = path.read_bytes()
+    at = data.find(b"stts") + 8  # one entry: 60 frames of equal length
+    assert data[at : at + 8] == bytes((0, 0, 0, 1, 0, 0, 0, 60))
+    path.write_bytes(data[: at + 8] + b"\x7f\xff\xff\xff" + data[at + 12 :])
+    for exact in (False, True):
+        recording = get_decoder().read(path, Sampling(rate=1, exact=exact))
+        try:
+            assert len(tools.split(recording)[0]) < 100
+        except MediaError as error:
+            assert "max_duration" in str(error)

@@ -48,7 +48,6 @@ _LEAST_INTERVAL, _MOST_INTERVAL = 500, 2000  # milliseconds
 _MOST_COUNT = 100_000  # half a day at the least interval; a short string may state any number
 
 _MOST_CHARACTERS = 1 << 25  # seven hours; a longer one is none of ours
-_MOST_BYTES = 1 << 26
 _HEADER_BYTES = 8192  # of the byte string inside, beyond its arrays
 _ROW_BYTES = 20  # times and weight of a position
 _OVERHANG = 10.0  # seconds by which a window of sound may outlast the video
@@ -115,7 +114,9 @@ def compact_hash(descriptor: VideoDescriptor) -> str:
     return _join(COMPACT, descriptor.duration, names, payload)
 
 
-def parse_hash(text: str, models: Mapping[Stream, ModelInfo]) -> VideoHash:
+def parse_hash(
+    text: str, models: Mapping[Stream, ModelInfo], *, most: int = _MOST_CHARACTERS
+) -> VideoHash:
     """Read a hash string of either form.
 
     Parameters
@@ -123,15 +124,18 @@ def parse_hash(text: str, models: Mapping[Stream, ModelInfo]) -> VideoHash:
     text : str
     models : mapping of stream to ModelInfo
         The models that vectors may come from: those of other models are refused.
+    most : int
+        Characters that are read; it may unpack to twice as many bytes.
 
     Raises
     ------
     HashStringError
         It is cut short, altered, of another format or model, or its parts contradict each other.
     """
-    if len(text) > _MOST_CHARACTERS:
+    if len(text) > most:
         raise HashStringError(
-            f"has {len(text)} characters, {_MOST_CHARACTERS} are the most", remedy=_HASH_AGAIN
+            f"has {len(text)} characters, more than the limit of {most:g}",
+            remedy="raise max_hash to read it all the same",
         )
     fields = text.split(":")
     form = fields[0]
@@ -158,7 +162,7 @@ def parse_hash(text: str, models: Mapping[Stream, ModelInfo]) -> VideoHash:
     if form == COMPACT:
         descriptor = _unpack_compact(int(milliseconds), tracks, payload)
     else:
-        descriptor = _unpack_full(int(milliseconds), tracks, payload)
+        descriptor = _unpack_full(int(milliseconds), tracks, payload, 2 * most)
     return VideoHash("vcd1c" if form == COMPACT else "vcd1", checksum, descriptor)
 
 
@@ -225,10 +229,10 @@ def _decoded(body: str) -> bytes:
 
 
 def _unpack_full(
-    milliseconds: int, names: Mapping[Stream, _TrackName], payload: bytes
+    milliseconds: int, names: Mapping[Stream, _TrackName], payload: bytes, most_bytes: int
 ) -> VideoDescriptor:
     expected = sum(name.count * (_ROW_BYTES + name.dimensions) for name in names.values())
-    most = min(_HEADER_BYTES + 2 * expected, _MOST_BYTES)  # twice: there may be a second view
+    most = min(_HEADER_BYTES + 2 * expected, most_bytes)  # twice: there may be a second view
     inflate = zlib.decompressobj()
     try:
         data = inflate.decompress(payload, most)

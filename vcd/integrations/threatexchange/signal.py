@@ -182,7 +182,8 @@ class VcdSignal(SignalType, FileHasher):
         """Return what a hash string holds; see `validate_signal_str`."""
         from vcd.integrations.threatexchange.hashes import parse_hash
 
-        return parse_hash(signal_str.strip(), cls.engine().models)
+        engine = cls.engine()
+        return parse_hash(signal_str.strip(), engine.models, most=engine.limits.max_hash)
 
     @classmethod
     def hash_from_file(cls, file: pathlib.Path) -> str:
