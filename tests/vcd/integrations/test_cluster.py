@@ -16,8 +16,11 @@ pytestmark = pytest.mark.filterwarnings("ignore")  # Ray's own
 
 @pytest.fixture(scope="module")
 def cluster():
+    patient = {"agent_register_timeout_ms": 300_000}  # of a machine that is busy with other tests
     small = {"object_store_memory": 80_000_000, "include_dashboard": False}
-    cluster = cluster_utils.Cluster(initialize_head=True, head_node_args={"num_cpus": 0, **small})
+    cluster = cluster_utils.Cluster(
+        initialize_head=True, head_node_args={"num_cpus": 0, "_system_config": patient, **small}
+    )
     nodes = [cluster.add_node(num_cpus=1, **small) for _ in range(2)]
     cluster.wait_for_nodes()
     yield cluster, nodes
