@@ -4,9 +4,9 @@
 
 Puts the references of a haystack and many made videos into FOLDER/scale.vcdlib (kept for the next
 run), and prints ratios: bytes of the index to those of the int8 vectors, true pairs found through
-the index to those found by comparing, and CPU seconds a query of 60 frames; first, the library's
-own share of the CPU of adding some files, all of which is decoded and described. The made videos are
-shots of mixed background descriptors of the models, with noise, 50 s each.
+the index to those found by comparing, and CPU seconds a query of 60 frames; first of all, the
+library's own share of the CPU of adding some files, which are decoded and described. The made
+videos are shots of mixed background descriptors of the models, with noise, 50 s each.
 """
 
 from __future__ import annotations
