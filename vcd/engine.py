@@ -440,7 +440,7 @@ class Engine:
         def work(source: Source) -> Finding:
             try:
                 query = self.prepare(self._described(source))
-                near = gallery.near(source, query)
+                near = gallery.near(source, query, min_length=self.detector.min_length)
             except VcdError:
                 count(len(gallery))
                 raise

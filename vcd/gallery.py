@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
@@ -10,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from vcd.descriptors import DescriptorCache
 from vcd.errors import MediaError, VcdError
-from vcd.library import SUFFIX, Candidate, Library, LibrarySearch
+from vcd.library import SUFFIX, Candidate, Library, LibrarySearch, is_promising
 from vcd.media import Limits
 from vcd.records import VideoDescriptor
 from vcd.sources import Given, Source, resolve, source_of
@@ -65,8 +66,13 @@ class Gallery:
     def __len__(self) -> int:
         return len(self.prepared) + sum(len(search.library) for search in self._searches)
 
-    def near(self, source: Source, query: PreparedVideo) -> list[list[list[Shown]]]:
+    def near(
+        self, source: Source, query: PreparedVideo, *, min_length: float = math.inf
+    ) -> list[list[list[Shown]]]:
         """Return the videos to compare with a query, but for those decided to be no copies of it.
+
+        Candidates whose votes are too few for a copy are left out; `min_length` is the length of
+        the shortest one wanted, in seconds.
 
         Returns
         -------
@@ -82,7 +88,12 @@ class Gallery:
         shown: list[list[list[Shown]]] = [[[*self.prepared]]]
         for number in range(len(self._searches)):
             found: list[Shown] = [
-                (other, None) for _, other in self._candidates_of(number, source, query)
+                (other, None)
+                for candidate, other in self._candidates_of(number, source, query)
+                if other.entry is None
+                or is_promising(
+                    candidate, min(query.descriptor.duration, other.entry.duration), min_length
+                )
             ]
             shown.append([found[i : i + ROUND] for i in range(0, len(found), ROUND)])
         if not self._apart:

@@ -50,6 +50,8 @@ vcd library add refs.vcdlib videos/
 
 vcd library add refs.vcdlib more/ one.mp4 --jobs 4
 
+vcd library add refs.vcdlib /shared/videos/ --cluster ray://head:10001
+
 The same call again goes on after an interruption, and takes in what is new.
 """
 )
@@ -64,6 +66,7 @@ def add(
     exact: options.Exact = False,
     model: options.Models = None,
     jobs: options.Jobs = None,
+    cluster: options.Cluster = None,
     cache: options.Cache = None,
     no_cache: options.NoCache = False,
     decoder: options.Decoder = options.DecoderName.pyav,
@@ -81,6 +84,7 @@ def add(
         exact=exact,
         models=model,
         jobs=jobs,
+        cluster=cluster,
         cache=cache,
         no_cache=no_cache,
         decoder=decoder,
@@ -231,6 +235,8 @@ def search(
 vcd library verify refs.vcdlib
 
 vcd library verify refs.vcdlib --recall
+
+vcd library verify refs.vcdlib --rebuild --milvus http://milvus:19530
 """
 )
 def verify(
@@ -240,6 +246,13 @@ def verify(
         typer.Option("--recall", help="Also measure what the index misses of an exact search."),
     ] = False,
     rebuild: Annotated[bool, typer.Option("--rebuild", help="Build the index anew.")] = False,
+    milvus: Annotated[
+        str | None,
+        typer.Option(
+            metavar="ADDRESS",
+            help='With --rebuild: keep it in Milvus from now on (http://host:19530); "": here.',
+        ),
+    ] = None,
     quiet: options.Quiet = False,
 ) -> int:
     """Check every descriptor, the store and the index; exit code 3 where something is damaged."""
@@ -247,10 +260,12 @@ def verify(
     from vcd.library import LibrarySearch
 
     console = Console(quiet=quiet)
+    if milvus is not None and not rebuild:
+        raise typer.BadParameter("say --rebuild, too", param_hint="--milvus")
     with Library(library, create=False) as opened:
         with console.step("checking", len(opened)) as step:
             count = check(opened, on_error=console.fail, on_done=step.advance)
-        index = LibrarySearch(opened)
+        index = LibrarySearch(opened, milvus=milvus)
         if rebuild:
             index.rebuild()
         streams, _ = index.refresh()

@@ -101,6 +101,14 @@ Cache = Annotated[
         metavar="DIR", help="Where descriptors are kept (default: the user's cache folder)."
     ),
 ]
+Cluster = Annotated[
+    str | None,
+    typer.Option(
+        metavar="ADDRESS",
+        help="Let a Ray cluster do the work (auto, host:6379, ray://host:10001); files lie under "
+        "the same paths on all of its nodes. --jobs is then the number of its workers.",
+    ),
+]
 NoCache = Annotated[bool, typer.Option("--no-cache", help="Keep no descriptors.")]
 Quiet = Annotated[
     bool, typer.Option("--quiet", "-q", help="No progress and no warnings; failures are told.")
@@ -204,6 +212,7 @@ def make_engine(
     min_length: float = 2.5,
     localizer: Localizer | None = None,
     refine: bool = False,
+    cluster: str | None = None,
 ) -> Engine:
     """Return the engine that a command's options ask for."""
     from vcd.descriptors import load_manifest
@@ -212,22 +221,26 @@ def make_engine(
     for name in models or []:
         info = load_manifest().get(name)
         named[info.stream] = info.id
-    return Engine(
-        visual=named.get("visual"),
-        audio=named.get("audio"),
-        streams=chosen_streams(streams),
-        rate=rate,
-        exact=exact,
-        threshold=threshold,
-        min_length=min_length,
-        localizer=localizer,
-        refine=refine,
-        cache=None if no_cache else cache or default_cache_folder(),
-        decoder=decoder.value,
-        isolation=isolation.value,
-        limits=chosen_limits(limit),
-        jobs=jobs or processors(),
-    )
+    settings: dict[str, Any] = {
+        "visual": named.get("visual"),
+        "audio": named.get("audio"),
+        "streams": chosen_streams(streams),
+        "rate": rate,
+        "exact": exact,
+        "threshold": threshold,
+        "min_length": min_length,
+        "localizer": localizer,
+        "refine": refine,
+        "cache": None if no_cache else cache or default_cache_folder(),
+        "decoder": decoder.value,
+        "isolation": isolation.value,
+        "limits": chosen_limits(limit),
+    }
+    if cluster is not None:
+        from vcd.integrations.cluster import ClusterEngine
+
+        return ClusterEngine(cluster, workers=jobs, **settings)
+    return Engine(**settings, jobs=jobs or processors())
 
 
 def processors(cpu_max: Path = Path("/sys/fs/cgroup/cpu.max")) -> int:

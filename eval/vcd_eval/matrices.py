@@ -140,4 +140,5 @@ def _times(n: int, rate: float) -> npt.NDArray[np.float64]:
 def _background(numbers: npt.NDArray[Any], n: int) -> BackgroundStatistics:
     if numbers.shape != (n, 4):
         raise ValueError(f"a background must be ({n}, 4), got {numbers.shape}")
-    return BackgroundStatistics(*np.ascontiguousarray(numbers.T, np.float32))
+    mean, _, top_mean, largest = np.ascontiguousarray(numbers.T, np.float32)
+    return BackgroundStatistics(mean, top_mean, largest)

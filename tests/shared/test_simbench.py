@@ -33,7 +33,8 @@ def _matrix(data, key):
         edges = np.arange(n + 1) / rate
         times.append(np.stack((edges[:-1], edges[1:]), axis=1))
     query, ref = (
-        BackgroundStatistics(*np.ascontiguousarray(data[f"{key}_{s}b"].T, np.float32)) for s in "qr"
+        BackgroundStatistics(*np.ascontiguousarray(data[f"{key}_{s}b"].T[[0, 2, 3]], np.float32))
+        for s in "qr"
     )
     matrix = SimilarityMatrix(cosines, times[0], times[1], "visual")
     return normalise(matrix, query_background=query, ref_background=ref)

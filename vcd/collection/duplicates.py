@@ -11,7 +11,7 @@ from threading import Lock
 from vcd.collection.grouping import Duplicates, Found, Policy, group
 from vcd.engine import Engine, OnError, PreparedVideo
 from vcd.errors import VcdError
-from vcd.library import Entry, Library, LibrarySearch
+from vcd.library import Entry, Library, LibrarySearch, is_promising
 from vcd.records import Segment, Track
 
 __all__ = ["CANDIDATES", "find_duplicates"]
@@ -64,8 +64,14 @@ def find_duplicates(
         query = videos.get(entry)
         found = [] if query is None else search.candidates(query.tracks, candidates + 1)
         done(1)
-        others = [c.key for c in found if c.key in entries and c.key != entry.key]
-        return [_ordered(entry, entries[key]) for key in others[:candidates]]
+        others = [
+            entries[c.key]
+            for c in found
+            if c.key in entries
+            and c.key != entry.key
+            and is_promising(c, min(entry.duration, entries[c.key].duration))
+        ]
+        return [_ordered(entry, other) for other in others[:candidates]]
 
     def compare(pair: tuple[int, int]) -> Found | None:
         first, second = entries[pair[0]], entries[pair[1]]

@@ -1,6 +1,6 @@
 """Library: many described videos in one file, and search for what a query may share with them."""
 
-from vcd.library.candidates import Candidate
+from vcd.library.candidates import Candidate, is_promising
 from vcd.library.catalogue import Decision, Entry, Origin
 from vcd.library.index import Index
 from vcd.library.searching import LibrarySearch
@@ -15,4 +15,5 @@ __all__ = [
     "Library",
     "LibrarySearch",
     "Origin",
+    "is_promising",
 ]

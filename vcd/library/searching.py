@@ -17,7 +17,7 @@ import numpy as np
 
 from vcd.descriptors import INNER_VIEW
 from vcd.encoding import write_whole
-from vcd.errors import ContractError, OutputError
+from vcd.errors import ContractError, DescriptorError, OutputError
 from vcd.library.candidates import Candidate, Hits, evidence_of_hits, rank
 from vcd.library.index import (
     NOTHING,
@@ -30,6 +30,7 @@ from vcd.library.index import (
     pack,
 )
 from vcd.library.inverted import InvertedIndex, has_faiss
+from vcd.library.milvus import MilvusIndex
 from vcd.library.store import Library
 from vcd.records import FULL_VIEW, FloatArray, Stream, VideoDescriptor
 from vcd.similarity import PreparedTrack
@@ -87,11 +88,18 @@ class LibrarySearch:
     exact_up_to : int
         Positions a stream up to which the search is exhaustive; above, faiss looks where near
         positions are likely to lie. Without faiss it is always exhaustive.
+    milvus : str, optional
+        Address of a Milvus server or cluster, or a file ``*.db``, that keeps the index once it is
+        built anew (`rebuild`); from then on whoever opens the library searches there. "" takes it
+        back to this machine. Where left out it stays where it is.
     """
 
-    def __init__(self, library: Library, *, exact_up_to: int = 200_000) -> None:
+    def __init__(
+        self, library: Library, *, exact_up_to: int = 200_000, milvus: str | None = None
+    ) -> None:
         self.library = library
         self.exact_up_to = exact_up_to
+        self._milvus = milvus
         self.folder = library.path.with_name(library.path.name + "-index")
         self._lock = threading.Lock()
         self._state: tuple[int, int] | None = None
@@ -196,24 +204,36 @@ class LibrarySearch:
             self._through, self._indexed = int(state["through"]), int(state["videos"])
         except FileNotFoundError:
             return
-        except ImportError:
+        except ImportError as error:
             logger.warning(
-                "%s: its index needs faiss, which is not installed; every position is compared "
-                '(pip install "vcd-engine[library]")',
+                "%s: its index cannot be read, every position is compared (%s)",
                 self.library.path,
+                error,
             )
         except (OSError, ValueError, LookupError, TypeError, RuntimeError, ContractError) as error:
             logger.warning("%s: the index is not usable and built anew (%s)", self.folder, error)
         self._fresh_through = self._through
 
     def _open(self, entry: Mapping[str, Any]) -> Index:
-        path = self.folder / Path(entry["file"]).name
-        if entry["kind"] == "inverted":
-            index: Index = InvertedIndex.open(path)
+        if entry["kind"] == "milvus":
+            if self._milvus is None:
+                self._milvus = entry["address"]  # where it is built anew, too
+            try:
+                index: Index = MilvusIndex(entry["address"], entry["collection"])
+            except ConnectionError as error:
+                raise DescriptorError(
+                    f"its index lies in Milvus, which does not answer ({error})",
+                    file=self.library.path,
+                    remedy="start Milvus, or take the index back: "
+                    'vcd library verify --rebuild --milvus ""',
+                ) from error
+        elif entry["kind"] == "inverted":
+            index = InvertedIndex.open(self.folder / Path(entry["file"]).name)
         else:
+            path = self.folder / Path(entry["file"]).name
             index = ExhaustiveIndex.open(path, int(entry["count"]), int(entry["model"][1]))
         if len(index) != entry["count"]:
-            raise ValueError(f"{path.name} holds {len(index)} positions, not {entry['count']}")
+            raise ValueError(f"the index of {entry} holds {len(index)} positions")
         return index
 
     def _build(self) -> None:
@@ -261,7 +281,12 @@ class LibrarySearch:
         for stream, model in models.items():
             writer = writers[stream]
             entry = {"kind": "exhaustive", "file": writer.path.name}
-            if writer.count > self.exact_up_to and has_faiss():
+            if self._milvus and writer.count:
+                name = f"vcd_{token}_{stream}"
+                MilvusIndex.build(self._milvus, name, writer.open(), writer.dimensions)
+                writer.remove()
+                entry = {"kind": "milvus", "address": self._milvus, "collection": name}
+            elif writer.count > self.exact_up_to and has_faiss():
                 path = writer.path.with_suffix(".faiss")
                 InvertedIndex.build(writer.open(), writer.dimensions).write(path)
                 writer.remove()
@@ -274,20 +299,31 @@ class LibrarySearch:
             "videos": videos,
             "streams": streams,
         }
-        old = self._named()
+        old, collections = self._named(), self._collections()
         write_whole(self.folder / _STATE, json.dumps(state, indent=1).encode())
+        for address, collection in collections:
+            with suppress(OSError):
+                MilvusIndex(address, collection).drop()
         for path in old:
             with suppress(OSError):
                 path.unlink()
 
     def _named(self) -> list[Path]:
         """Return the files of the index on disk, if there is any."""
+        files = [self.folder / Path(str(e["file"])).name for e in self._entries() if "file" in e]
+        return [path for file in files for path in (file, file.with_name(file.name + ".ids"))]
+
+    def _collections(self) -> list[tuple[str, str]]:
+        """Return the collections of the index in Milvus, if there are any, with their addresses."""
+        return [(e["address"], e["collection"]) for e in self._entries() if "collection" in e]
+
+    def _entries(self) -> list[Mapping[str, Any]]:
+        """Return what the index on disk says of each stream."""
         try:
-            streams = json.loads((self.folder / _STATE).read_bytes())["streams"].values()
-            files = [self.folder / Path(entry["file"]).name for entry in streams]
+            state = json.loads((self.folder / _STATE).read_bytes())
+            return [entry for entry in state["streams"].values() if isinstance(entry, dict)]
         except (OSError, ValueError, LookupError, TypeError, AttributeError):
             return []
-        return [path for file in files for path in (file, file.with_name(file.name + ".ids"))]
 
     def _sweep(self) -> None:
         """Remove what builds left behind that were killed."""

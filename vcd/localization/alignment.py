@@ -183,9 +183,10 @@ class LineLocalizer:
             least = max(least, min(self.settings.least_share * total, _STRONG * floor))
             line = _refit(board, first_line, ratio, ref_rate)
             stronger = [other.line for other in found]
-            features = measure(board, line, stronger, query_rate, ref_rate)
-            if features is not None and not any(_covered(line, other) for other in stronger):
-                found.append(Proposal(line, features))
+            if not any(_covered(line, other) for other in stronger):
+                features = measure(board, line, stronger, query_rate, ref_rate)
+                if features is not None:
+                    found.append(Proposal(line, features))
             board.explain(line, first_line)
             search.lowered()
         return found

@@ -8,7 +8,7 @@ import numpy.typing as npt
 from vcd.localization.lines import Integers, Line, Reals
 from vcd.records import FloatArray
 
-__all__ = ["Board"]
+__all__ = ["Board", "median"]
 
 # All in units of excess (1 = full evidence). Measured: the recipe's 0.12, -1 .. 2.5, 0.04 and 0.15
 # in centred cosine, divided by its scale of 0.3.
@@ -100,14 +100,14 @@ class Board:
 
     def nearest(self, columns: Reals) -> Integers:
         """Return the nearest column that exists."""
-        inside: Reals = np.clip(np.rint(columns), 0, self.excess.shape[1] - 1)
+        inside: Reals = np.minimum(np.maximum(np.rint(columns), 0), self.excess.shape[1] - 1)
         return inside.astype(np.int64)
 
     def rivalry(self, rows: Integers, columns: Reals, ridge: FloatArray) -> FloatArray:
         """Return, from 0 to 1, how much row and column both hold something better."""
         best = np.minimum(self._row_best[rows], self._column_best[self.nearest(columns)])
-        rivalry: FloatArray = np.clip((best - ridge - _RIVAL_FREE) / _RIVAL_SPAN, 0, 1)
-        return rivalry
+        rivalry: FloatArray = (best - ridge - _RIVAL_FREE) / _RIVAL_SPAN
+        return np.minimum(np.maximum(rivalry, 0), 1)
 
     def silent(self, rows: Integers, columns: Reals) -> npt.NDArray[np.bool_]:
         """Return where the row or the nearest column says nothing."""
@@ -137,7 +137,7 @@ class Board:
         """
         rows = line.rows
         columns = self.nearest(line.at(rows))
-        typical = float(np.median(self.ridge(rows, line.at(rows))))
+        typical = median(self.ridge(rows, line.at(rows)))
         band = np.s_[line.first : line.last + 1]
         faint = self.excess[band] < typical - _NEAR_SEGMENT
         np.minimum(self.evidence[band], 0, out=self.evidence[band], where=faint)
@@ -146,3 +146,12 @@ class Board:
         for cells in (self.excess, self.evidence):
             cells[box] = _OUTSIDE
             cells[along] = _OUTSIDE
+
+
+def median(values: npt.NDArray[np.floating]) -> float:
+    """Return what `numpy.median` does of one axis, several times faster where it is short."""
+    half = len(values) // 2
+    if len(values) % 2:
+        return float(np.partition(values, half)[half])
+    ordered = np.partition(values, (half - 1, half))
+    return float((ordered[half - 1] + ordered[half]) / 2)

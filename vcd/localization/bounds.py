@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from vcd.localization.board import median
 from vcd.localization.lines import Line
 from vcd.records import Segment, Stream, TimeArray
 
@@ -31,7 +32,7 @@ class TimeAxis:
         centres = times.mean(axis=1)
         steps = np.diff(centres)
         steps = steps[steps > 0]
-        spacing = float(np.median(steps)) if len(steps) else float(times[0, 1] - times[0, 0])
+        spacing = median(steps) if len(steps) else float(times[0, 1] - times[0, 0])
         if spacing <= 0:
             spacing = 1.0
         self.rate = 1 / spacing

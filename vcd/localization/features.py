@@ -7,7 +7,7 @@ of at most two a second, so that neither the descriptor model nor the sampling r
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import astuple, dataclass, fields
+from dataclasses import dataclass, fields
 
 import numpy as np
 import numpy.typing as npt
@@ -76,7 +76,7 @@ class Features:
 
     def array(self) -> npt.NDArray[np.float64]:
         """Return the numbers in the order of `FEATURES`."""
-        return np.array(astuple(self), np.float64)
+        return np.array([getattr(self, name) for name in FEATURES], np.float64)
 
 
 FEATURES = tuple(field.name for field in fields(Features))
@@ -132,9 +132,10 @@ def _best_in_row(
     """Return the share of rows in which no cell away from the line is higher."""
     near = max(_NEIGHBOURS, round(_NEIGHBOURS * ref_rate / _DENSE_RATE))
     cells = board.original[rows]
-    distance = np.abs(np.arange(cells.shape[1])[None, :] - board.nearest(columns)[:, None])
-    others = np.max(cells, axis=1, where=distance > near, initial=-np.inf)
-    return float((ridge > others).mean())
+    beside = board.nearest(columns)[:, None] + np.arange(-near, near + 1)
+    beside = np.minimum(np.maximum(beside, 0), cells.shape[1] - 1)
+    cells[np.arange(len(rows))[:, None], beside] = -np.inf
+    return float((ridge > cells.max(axis=1)).mean())
 
 
 def _beside(board: Board, rows: Integers, columns: Reals, ref_rate: float) -> float:

@@ -80,30 +80,30 @@ class LineSearch:
         n, m = self._evidence.shape
         self._width = m + int(np.ceil(steep.max()))
         self._shifts: Integers = np.rint(steep[:, None] * np.arange(n)).astype(np.int64)
+        self._wrapped: Integers = np.ascontiguousarray(self._shifts.T % self._width)
+        self._cells = evidence.reshape(-1, copy=False)  # not copied: the caller lowers it
+        self._strides = (1, n) if self._turned else (m, 1)  # from row to row, column to column
         # A slope below 1 meets the same column again: its sum is worth less than its cells.
         self._factor = (bonus * np.sqrt(np.minimum(1, steep))).astype(np.float32)
         self._sums = self._sweep()
         self._sums *= self._factor[:, None]
-        self._fresh = np.ones(self._sums.shape, np.bool_)
+        self._exact = True  # else the sums are upper bounds
 
     def lowered(self) -> None:
         """Take note that evidence was lowered: all sums become upper bounds."""
-        self._fresh[:] = False
+        self._exact = False
 
     def best(self, least: float) -> tuple[float, Line] | None:
         """Return the largest weighted sum and its line; None where it is below the least."""
-        while True:
-            sure = float(np.max(self._sums, where=self._fresh, initial=-np.inf))
-            stale = np.flatnonzero((self._sums > max(sure, least)) & ~self._fresh)
-            if len(stale) == 0:
-                break
-            self._renew(stale)
-        if sure < least:
+        sums = self._sums.reshape(-1)
+        if self._exact:
+            place = int(sums.argmax())
+            best = float(sums[place])
+        else:
+            place, best = self._best_renewed(least)
+        if best < least:
             return None
-        slope, column = divmod(
-            int(np.argmax(np.where(self._fresh, self._sums, -np.inf))), self._width
-        )
-        return sure, self._line(slope, column)
+        return best, self._line(*divmod(place, self._width))
 
     def strong(self, least: float) -> Iterator[Line]:
         """Yield the lines that gather so much, and no less than those beside, the strongest first.
@@ -123,14 +123,14 @@ class LineSearch:
             for k, (slope, column) in enumerate(
                 zip(slopes.tolist(), columns.tolist(), strict=True)
             ):
-                yield self._line_along(slope, column, along[k])
+                yield self._line_along(slope, column, along[:, k])
 
     def _sweep(self) -> FloatArray:
         """Return the best running sum of every sheared column, shape (k, width)."""
         n, m = self._evidence.shape
         width = self._width
         # A row of a tile holds the row twice, then its mirror image twice.
-        starts = (self._shifts % width + np.where(self._slopes < 0, 2 * width, 0)[:, None]).T
+        starts = self._wrapped + np.where(self._slopes < 0, 2 * width, 0)
         running = np.zeros((len(self._slopes), width), np.float32)
         best = np.full(running.shape, -np.inf, np.float32)
         chunk = min(n, max(1, _TILE_CELLS // (4 * width)))
@@ -148,32 +148,60 @@ class LineSearch:
                 _walk(windows, places[:, group], running[group], best[group])
         return best
 
-    def _renew(self, stale: Integers) -> None:
-        """Bring the most promising of the given sums up to date."""
+    def _best_renewed(self, least: float) -> tuple[int, float]:
+        """Return the place of the largest sum and the sum, the most promising first."""
+        sums = self._sums.reshape(-1)
         count = min(_BATCH_LINES, max(16, _BATCH_CELLS // len(self._evidence)))
-        if len(stale) > count:
-            order = np.argpartition(self._sums.reshape(-1)[stale], len(stale) - count)
-            stale = stale[order[len(stale) - count :]]
-        slopes, columns = np.divmod(stale, self._width)
-        along = self._along(slopes, columns)
-        sums = np.cumsum(along, axis=1, dtype=np.float64)
-        lowest = np.minimum.accumulate(sums, axis=1)
-        before = np.minimum(lowest[:, :-1], 0)
-        highest = np.maximum(sums[:, 0], (sums[:, 1:] - before).max(axis=1, initial=-np.inf))
-        self._sums.reshape(-1)[stale] = highest * self._factor[slopes]
-        self._fresh.reshape(-1)[stale] = True
+        place, best = 0, -np.inf
+        stale = np.flatnonzero(sums > least)
+        while len(stale):
+            batch = stale
+            if len(stale) > count:
+                order = np.argpartition(sums[stale], len(stale) - count)
+                stale, batch = np.split(stale[order], [len(stale) - count])
+            else:
+                stale = stale[:0]
+            renewed = self._renewed(batch)
+            sums[batch] = renewed
+            highest = float(renewed.max())
+            if highest >= best:
+                first = int(batch[renewed == highest].min())
+                place = min(first, place) if highest == best else first
+                best = highest
+            stale = stale[sums[stale] > max(best, least)]
+        return place, best
+
+    def _renewed(self, places: Integers) -> FloatArray:
+        """Return some sums as the evidence is now."""
+        slopes, columns = np.divmod(places, self._width)
+        along = self._along(slopes, columns).astype(np.float64)
+        running = along[0].copy()
+        highest = running.copy()
+        zeros = np.zeros_like(running)
+        for cells in along[1:]:
+            np.maximum(running, zeros, out=running)
+            np.add(running, cells, out=running)
+            np.maximum(highest, running, out=highest)
+        sums: FloatArray = (highest * self._factor[slopes]).astype(np.float32)
+        return sums
 
     def _along(self, slopes: Integers, columns: Integers) -> FloatArray:
-        """Return the evidence along sheared columns, shape (len(slopes), rows)."""
+        """Return the evidence along sheared columns, shape (rows, len(slopes))."""
         n, m = self._evidence.shape
-        at = (columns[:, None] + self._shifts[slopes]) % self._width
+        at = self._wrapped[:, slopes]
+        at += columns
+        np.subtract(at, self._width, out=at, where=at >= self._width)
         outside = at >= m
-        at = np.where(self._slopes[slopes, None] < 0, m - 1 - at, at)
-        along = self._evidence[np.arange(n)[None, :], np.clip(at, 0, m - 1)]
-        return np.where(outside, _BARRIER, along)
+        np.subtract(m - 1, at, out=at, where=self._slopes[slopes] < 0)
+        down, right = self._strides
+        at *= right
+        at += down * np.arange(n)[:, None]
+        along = self._cells.take(at, mode="clip")
+        along[outside] = _BARRIER
+        return along
 
     def _line(self, slope: int, column: int) -> Line:
-        along = self._along(np.array([slope]), np.array([column]))[0]
+        along = self._along(np.array([slope]), np.array([column]))[:, 0]
         return self._line_along(slope, column, along)
 
     def _line_along(self, slope: int, column: int, along: FloatArray) -> Line:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from vcd.localization.board import Board
+from vcd.localization.board import Board, median
 from vcd.localization.lines import Line, Reals
 
 __all__ = ["fit_ends", "fit_line"]
@@ -45,7 +45,7 @@ def fit_line(board: Board, line: Line, ratio: float, reach: float = 1.0) -> Line
     columns = starts[:, None] + slopes[:, None] * (rows - line.first)[None, :]
     cells = board.interpolated(rows[None, :], columns)
     cells *= np.float32(_GAIN)
-    np.clip(cells, -1, _CEILING, out=cells)
+    np.minimum(np.maximum(cells, -1, out=cells), _CEILING, out=cells)
     totals = cells.sum(axis=1, dtype=np.float64)
     totals[:plain] *= np.where(totals[:plain] > 0, _PLAIN_BONUS, 1)
     k = int(np.argmax(totals))
@@ -85,9 +85,9 @@ def fit_ends(board: Board, line: Line) -> Line:
     if not inside.any():
         return line
     ridge = board.ridge(rows, columns)
-    typical = max(float(np.median(ridge[inside])), _LEAST_RIDGE)
+    typical = max(median(ridge[inside]), _LEAST_RIDGE)
     gain = (ridge / typical - _HALF) / (1 - _HALF) - board.rivalry(rows, columns, ridge)
-    np.clip(gain, _BRIDGE, 1, out=gain)
+    np.minimum(np.maximum(gain, _BRIDGE, out=gain), 1, out=gain)
     gain[silent] = 0
     middle = min(max((line.first + line.last) // 2 - int(rows[0]), 0), len(rows) - 1)
     first, last = _interval_through(gain, middle)

@@ -12,17 +12,17 @@ from vcd.records import FloatArray
 __all__ = ["BackgroundStatistics", "background_statistics"]
 
 _TOP = 10
-_CELLS_AT_ONCE = 2_000_000
+_CELLS_AT_ONCE = 100_000  # these stay in the cache
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class BackgroundStatistics:
-    """Cosines of each position of one track to a background set, in four numbers.
+    """Cosines of each position of one track to a background set, in three numbers.
 
     Parameters
     ----------
-    mean, deviation : ndarray of float32, shape (n,)
-        Mean and standard deviation over the background.
+    mean : ndarray of float32, shape (n,)
+        Over the background.
     top_mean : ndarray of float32, shape (n,)
         Mean of the 10 largest cosines (of all, where the background is smaller).
     largest : ndarray of float32, shape (n,)
@@ -34,7 +34,6 @@ class BackgroundStatistics:
     """
 
     mean: FloatArray
-    deviation: FloatArray
     top_mean: FloatArray
     largest: FloatArray
 
@@ -58,7 +57,7 @@ def background_statistics(
 ) -> BackgroundStatistics:
     """Compare a track with a background set.
 
-    Memory stays bounded: at most about two million cosines exist at once.
+    Memory stays bounded: at most about a hundred thousand cosines exist at once.
 
     Parameters
     ----------
@@ -80,15 +79,13 @@ def background_statistics(
         )
     n, k = len(track_vectors), len(background)
     top = min(_TOP, k)
-    result = np.empty((4, n), np.float32)
-    columns = np.ascontiguousarray(background.T, np.float32)
+    result = np.empty((3, n), np.float32)
     step = max(1, _CELLS_AT_ONCE // k)
     for start in range(0, n, step):
         rows = slice(start, start + step)
-        cosines = track_vectors[rows] @ columns
+        cosines = track_vectors[rows] @ background.T
         result[0, rows] = cosines.mean(axis=1)
-        result[1, rows] = cosines.std(axis=1)
         highest = np.partition(cosines, k - top, axis=1)[:, k - top :]
-        result[2, rows] = highest.mean(axis=1)
-        result[3, rows] = highest.max(axis=1)
+        result[1, rows] = highest.mean(axis=1)
+        result[2, rows] = highest.max(axis=1)
     return BackgroundStatistics(*result)

@@ -14,7 +14,7 @@ from vcd.similarity.evidence import UNKNOWN_LEVEL, normalise
 
 
 def statistics(n, mean=0.1, top=0.4):
-    values = (mean, 0.08, top, top + 0.1)
+    values = (mean, top, top + 0.1)
     return BackgroundStatistics(*(np.full(n, x, np.float32) for x in values))
 
 

@@ -21,10 +21,11 @@ from vcd.similarity.positions import nearest_positions
 
 __all__ = ["Grid", "Shortlist", "lay_out"]
 
+_WORTH = 4.0  # evidence of a run, of 15 at most, that any copy has; 145 made ones had 4.3 or more
+_WORTH_OF_CODES = 0.5  # the same where codes are compared: their evidence is noisier
 _STEP = 0.5  # seconds
 _RUN = 6  # positions of the grid
 _SLOPES = (1.0, -1.0, 2.0, -2.0, 0.5, -0.5)
-_WORTH = 0.5  # evidence of a run, of 15 at most, that any copy has
 _OTHER_SLOPE = np.float32(0.94)  # what the localizer gives for other speeds than 1
 _GAIN, _LEAST, _MOST = np.float32(2.5), np.float32(-1), np.float32(2.5)
 _SCALE = np.float32(0.3)
@@ -95,15 +96,16 @@ class Shortlist:
             self._blocks.append(_join(self._tail))
             self._tail = []
 
-    def ranking(self, query: Grid) -> npt.NDArray[np.intp]:
+    def ranking(self, query: Grid, *, compact: bool) -> npt.NDArray[np.intp]:
         """Return the references worth a look, the most promising first.
 
-        They are called by their number in the order of adding.
+        They are called by their number in the order of adding. `compact` says whether codes may
+        be among what is compared.
         """
         blocks = [*self._blocks, *([_join(self._tail)] if self._tail else [])]
         runs = np.concatenate([np.zeros(0, np.float32), *(_best_runs(query, b) for b in blocks)])
         order = np.argsort(-runs, kind="stable")
-        return order[runs[order] >= _WORTH]
+        return order[runs[order] >= (_WORTH_OF_CODES if compact else _WORTH)]
 
 
 @dataclass(frozen=True, slots=True, eq=False)

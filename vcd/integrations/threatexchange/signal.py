@@ -341,13 +341,15 @@ class VcdIndex(SignalTypeIndex[T]):
 
     def _matches(self, asked: VideoHash) -> Iterator[tuple[VcdMatchInfo, str]]:
         from vcd.integrations.threatexchange.comparing import compare, prepare
+        from vcd.integrations.threatexchange.hashes import COMPACT
         from vcd.integrations.threatexchange.shortlist import lay_out
 
         engine = self.SIGNAL_TYPE.engine()
         queries = {False: prepare(engine, asked)}  # by whether references are compact
         references = list(self._entries)
         missed = 0
-        for number in self._shortlist.ranking(lay_out(engine, queries[False])):
+        compact = asked.compact or any(text.startswith(COMPACT) for text in references)
+        for number in self._shortlist.ranking(lay_out(engine, queries[False]), compact=compact):
             text = references[number]
             found = self.SIGNAL_TYPE.parse(text)
             if found.compact not in queries:
