@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -114,11 +115,8 @@ class _Adding:
         """Write what was described."""
         origin = self._origins.pop(source.video_id)
         if origin.path is not None:
-            try:
+            with suppress(MediaError):  # it could be described; its size is no reason to lose it
                 info = self._engine.probe(origin.path)
-            except MediaError:
-                pass  # it could be described; its size in pixels is no reason to lose it
-            else:
                 origin = replace(origin, width=info.width, height=info.height)
         self._write(source, descriptor, origin)
         self.added.described += 1

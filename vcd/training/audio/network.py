@@ -57,11 +57,12 @@ class Spectrogram(nn.Module):
         at = torch.arange(STEP)
         angle = 2 * torch.pi * bins[None, :] / SAMPLE_RATE * at[:, None]
         window = 0.5 + 0.5 * torch.cos(torch.pi * at / STEP)[:, None]
-        self.register_buffer("cosines", torch.cos(angle) * window)
-        self.register_buffer("sines", torch.sin(angle) * window)
-        self.register_buffer("mirrored", (STEP - at) % STEP)
-        self.register_buffer("partner", (at > 0).float())  # the middle itself has none
-        self.register_buffer("filters", _filters(bins).T.contiguous())
+        self.register_buffer("cosines", torch.cos(angle) * window, persistent=False)
+        self.register_buffer("sines", torch.sin(angle) * window, persistent=False)
+        self.register_buffer("mirrored", (STEP - at) % STEP, persistent=False)
+        # The middle itself has no partner.
+        self.register_buffer("partner", (at > 0).float(), persistent=False)
+        self.register_buffer("filters", _filters(bins).T.contiguous(), persistent=False)
 
     def forward(self, samples: torch.Tensor) -> torch.Tensor:
         """Return the power."""
@@ -94,7 +95,8 @@ class AudioNetwork(nn.Module):
 
     n is a window and any number of hops; each row gives one vector for the window at its start and
     one for each hop, one below the other: (b * (1 + hops), dimensions). Nothing is padded in time,
-    so those of a long run are those of its windows, for an eighth of the work.
+    so those of a long run are those of its windows, for an eighth of the work. Nothing depends on
+    the batch either: the momentum encoder and the network see a window alike.
     """
 
     def __init__(self, dimensions: int, width: int) -> None:
@@ -106,9 +108,15 @@ class AudioNetwork(nn.Module):
             layers += [_strided(before, scale * width, size), _Bands(scale * width)]
             before = scale * width
         self.trunk = nn.Sequential(*layers)
-        self.whole = nn.Conv2d(before, _FEATURES, (BANDS // 16, 4), bias=False)
-        self.norm = nn.BatchNorm2d(_FEATURES)
+        self.whole = nn.Conv2d(before, _FEATURES, (BANDS // 16, 4))
         self.head = nn.Linear(_FEATURES, dimensions)
+        for module in self.modules():
+            if isinstance(module, nn.Conv2d):
+                nn.init.kaiming_normal_(module.weight, nonlinearity="relu")
+                nn.init.zeros_(module.bias)
+        for module in self.modules():
+            if isinstance(module, _Bands):
+                module.seen.weight.data.mul_(0.3)  # nearly as it was, to begin with
 
     def forward(self, samples: torch.Tensor) -> torch.Tensor:
         """Describe runs of sound."""
@@ -121,7 +129,7 @@ class AudioNetwork(nn.Module):
     def before_length(self, power: torch.Tensor) -> torch.Tensor:
         """Return what becomes the vectors of spectrograms, of any length."""
         seen = self.trunk(levels(power))
-        features = F.relu(self.norm(self.whole(seen)))[:, :, 0]  # (b, features, windows)
+        features = F.relu(self.whole(seen))[:, :, 0]  # (b, features, windows)
         return self.head(features.transpose(1, 2).flatten(0, 1))
 
 
@@ -130,10 +138,7 @@ class _Bands(nn.Module):
 
     def __init__(self, channels: int) -> None:
         super().__init__()
-        self.seen = nn.Sequential(
-            nn.Conv2d(channels, channels, (3, 1), padding=(1, 0), bias=False),
-            nn.BatchNorm2d(channels),
-        )
+        self.seen = nn.Conv2d(channels, channels, (3, 1), padding=(1, 0))
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         return F.relu(x + self.seen(x))
@@ -141,9 +146,7 @@ class _Bands(nn.Module):
 
 def _strided(before: int, after: int, size: int) -> nn.Sequential:
     return nn.Sequential(
-        nn.Conv2d(before, after, size, stride=2, padding=(size // 2, 0), bias=False),
-        nn.BatchNorm2d(after),
-        nn.ReLU(),
+        nn.Conv2d(before, after, size, stride=2, padding=(size // 2, 0)), nn.ReLU()
     )
 
 

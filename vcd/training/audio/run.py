@@ -172,23 +172,13 @@ class AudioRun:
         }
 
     def _follow(self) -> None:
-        """Let the momentum encoder follow the network, its statistics too.
-
-        Z. Cai et al., "Exponential moving average normalization for self-supervised and
-        semi-supervised learning", CVPR 2021.
-        """
         keep = min(self.settings.momentum, 1 - 1 / (self.step + 2))
         with torch.no_grad():
-            new = self.network.state_dict()
-            for name, own in self.keys.state_dict().items():
-                if own.is_floating_point():
-                    own.lerp_(new[name], 1 - keep)
+            for own, new in zip(self.keys.parameters(), self.network.parameters(), strict=True):
+                own.lerp_(new, 1 - keep)
 
     def _save(self) -> None:
-        halves = {
-            name: value.half() if value.is_floating_point() else value
-            for name, value in self.keys.state_dict().items()
-        }
+        halves = {name: value.half() for name, value in self.keys.state_dict().items()}
         save(self.folder / "weights.pt", self.settings, {"weights": halves})
         state = {
             "step": self.step,
