@@ -21,6 +21,7 @@ settings.load_profile("no deadline")
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT / "tests" / "vcd"))
 
+
 BROWSER_FLAGS = (
     "--headless",
     "--no-sandbox",
@@ -45,6 +46,18 @@ def pytest_collection_modifyitems(items):
     for item in items:
         if "shared" in item.keywords:
             item.add_marker(skip)
+
+
+@pytest.fixture(autouse=True)
+def ordinary_priority():
+    """Take back what the AV1 encoder takes from root: the process would run in real time.
+
+    SVT-AV1 sets the whole calling thread to SCHED_FIFO, and all that it starts inherits that: two
+    such test processes and their browsers on two cores starve each other for good.
+    """
+    yield
+    if hasattr(os, "sched_setscheduler") and os.sched_getscheduler(0) != os.SCHED_OTHER:
+        os.sched_setscheduler(0, os.SCHED_OTHER, os.sched_param(0))
 
 
 @pytest.fixture(scope="session")
