@@ -52,10 +52,10 @@ class AudioTraining:
         A number is out of its range.
     """
 
-    steps: int = 2600
+    steps: int = 2000
     places: int = 16
     windows: int = 8
-    width: int = 32
+    width: int = 24
     dimensions: int = 128
     ramp: float = 0.3
     shift: float = 0.13
@@ -65,7 +65,7 @@ class AudioTraining:
     rate: float = 1e-3
     warm_up: int = 100
     temperature: float = 0.06
-    entropy: float = 0.5
+    entropy: float = 1.0
     held_out: int = 12
     seed: int = 0
 
