@@ -122,7 +122,7 @@ def export(
         Path, typer.Argument(metavar="RUN", help="Folder of vcd train visual, or of audio.")
     ],
     to: Annotated[Path, typer.Option(metavar="DIR", help="Models folder that gets the model.")],
-    version: Annotated[int, typer.Option(min=1, help="Number of the model: visual-<version>.")],
+    version: Annotated[int, typer.Option(min=1, help="Number of the model, as in visual-4.")],
     pictures: Annotated[
         Path | None,
         typer.Option(metavar="FILE", help="The pictures that a visual run was trained on."),

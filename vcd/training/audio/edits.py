@@ -13,12 +13,13 @@ import numpy.typing as npt
 import torch
 from torch.nn import functional as F
 
+from vcd.media import SAMPLE_RATE
 from vcd.training.audio.material import FASTEST, LENGTH, WINDOW, Material
 from vcd.training.audio.network import BANDS, STEP, band_edges, mel
 
 __all__ = ["edited", "plain"]
 
-_STEPS_A_SECOND = 16_000 / STEP
+_STEPS_A_SECOND = SAMPLE_RATE / STEP
 _ROOM = 41  # steps of a room's answer
 _TINY = 1e-10
 

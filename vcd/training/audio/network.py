@@ -95,7 +95,7 @@ class AudioNetwork(nn.Module):
 
     n is a window and any number of hops; each row gives one vector for the window at its start and
     one for each hop, one below the other: (b * (1 + hops), dimensions). Nothing is padded in time,
-    so those of a long run are those of its windows, for an eighth of the work. Nothing depends on
+    so those of a long run are those of its windows, in a sixth of the time. Nothing depends on
     the batch either: the momentum encoder and the network see a window alike.
     """
 

@@ -94,7 +94,7 @@ class AudioRun:
         """
         torch.set_flush_denormal(True)  # they slow a CPU down many times
         try:
-            self._run(min(until or self.settings.steps, self.settings.steps), on_step)
+            self._run(self.settings.steps if until is None else until, on_step)
         finally:
             torch.set_flush_denormal(False)
 
@@ -103,7 +103,8 @@ class AudioRun:
         """What tells how far the run has come; made when it is first asked."""
         return HeldOut(self.sounds, self.kept, self.learnt)
 
-    def _run(self, end: int, on_step: Callable[[int], None] | None) -> None:
+    def _run(self, until: int, on_step: Callable[[int], None] | None) -> None:
+        end = min(until, self.settings.steps)
         began = saved = time.monotonic()
         with ThreadPoolExecutor(1) as ahead:
             coming = ahead.submit(self._pairs, self.step)

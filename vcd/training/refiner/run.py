@@ -114,11 +114,12 @@ class RefinerRun:
         """Take all steps that are left, or those until one; save every minute and at the end."""
         torch.set_flush_denormal(True)  # they slow a CPU down many times
         try:
-            self._run(min(until or self.settings.steps, self.settings.steps), on_step)
+            self._run(self.settings.steps if until is None else until, on_step)
         finally:
             torch.set_flush_denormal(False)
 
-    def _run(self, end: int, on_step: Callable[[int], None] | None) -> None:
+    def _run(self, until: int, on_step: Callable[[int], None] | None) -> None:
+        end = min(until, self.settings.steps)
         began = saved = time.monotonic()
         losses = []
         while self.step < end:
