@@ -7,7 +7,8 @@ eighth, by a hash of the file; they calibrate probabilities, on which nothing he
 of them is asked for and half is listed; the rest asks in vain, and lends the second picture of
 compositions. Every picture asked for is edited in each way of `vcd eval make`, strongly, in three
 ways at once, and as a small, badly compressed file. The edits are not those of training. Scores are
-given for the whole picture alone, and with the view inside its borders, where it has some.
+given for the whole picture alone, and with its further views, where it has some: inside of borders,
+halves, an inset.
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ import numpy as np
 import numpy.typing as npt
 
 from vcd.descriptors import DescriptorModel, load_manifest
-from vcd.descriptors.borders import inside_borders
+from vcd.descriptors.views import views_of
 from vcd.media.pixels import scale_pixels
 from vcd.media.thumbnails import encode_jpeg
 from vcd.training.visual.pictures import load_photographs
@@ -76,20 +77,24 @@ def described(model: DescriptorModel, pictures: Sequence[Pictures]) -> tuple[Sco
     return np.concatenate(vectors), 1000 * spent / len(pictures)
 
 
-def with_inner_view(
+def with_views(
     model: DescriptorModel, queries: Sequence[Pictures], listing: Scores, whole: Scores
 ) -> tuple[Scores, float]:
-    """Return scores in which queries with flat borders count without them, too, and the cost."""
-    inner = {
-        n: cut for n, picture in enumerate(queries) if (cut := inside_borders(picture)) is not None
-    }
-    if not inner:
-        return whole, 0.0
-    vectors, spent = described(model, list(inner.values()))
+    """Return scores in which further views of queries count, too, and their cost."""
+    width, height = int(model.info.input["width"]), int(model.info.input["height"])
+    began = time.process_time()
+    found = [
+        (n, view)
+        for n, picture in enumerate(queries)
+        for view in views_of(scale_pixels(picture, width, height)).values()
+    ]
+    looking = 1000 * (time.process_time() - began) / len(queries)
+    if not found:
+        return whole, looking
+    vectors, spent = described(model, [view for _, view in found])
     scores = whole.copy()
-    rows = list(inner)
-    scores[rows] = np.maximum(scores[rows], vectors @ listing.T)
-    return scores, spent * len(inner) / len(queries)
+    np.maximum.at(scores, [n for n, _ in found], vectors @ listing.T)
+    return scores, looking + spent * len(found) / len(queries)
 
 
 def measure(scores: Scores, own: npt.NDArray[np.int64]) -> tuple[float, float]:
@@ -134,8 +139,8 @@ def main() -> None:
         listing, _ = described(model, list(pictures[:listed]))
         vectors, spent = described(model, queries)
         whole = vectors @ listing.T
-        scores, more = with_inner_view(model, queries, listing, whole)
-        for title, found, cost in (("whole", whole, spent), ("and inner", scores, spent + more)):
+        scores, more = with_views(model, queries, listing, whole)
+        for title, found, cost in (("whole", whole, spent), ("and views", scores, spent + more)):
             uap, recall = measure(found, of)
             print(f"{model.info.id}, {title}: micro-AP {uap:.3f}, ", end="")
             print(f"recall at 90 % precision {recall:.3f}, {cost:.1f} CPU ms a picture")

@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from vcd.descriptors import (
-    INNER_VIEW,
+    VIEWS,
     Describer,
     DescribeSettings,
     DescriptorCache,
@@ -615,8 +615,8 @@ def _matrices(
 
 def _views(descriptor: VideoDescriptor, track: Track) -> list[Track]:
     """Return the further views of a track that vcd itself makes; others are a user's own."""
-    inner = descriptor.tracks.get(f"{track.stream}/{INNER_VIEW}")
-    return [] if inner is None else [inner]
+    found = (descriptor.tracks.get(f"{track.stream}/{view}") for view in VIEWS)
+    return [view for view in found if view is not None]
 
 
 def _confidences(

@@ -119,7 +119,12 @@ vcd models export heard/ --sounds sounds.npy --to models/ --version 3
 )
 def export(
     run: Annotated[
-        Path, typer.Argument(metavar="RUN", help="Folder of vcd train visual, or of audio.")
+        Path,
+        typer.Argument(
+            metavar="RUN",
+            help="Folder of vcd train visual, or of audio; or model.onnx of a picture model that "
+            "has no layout yet.",
+        ),
     ],
     to: Annotated[Path, typer.Option(metavar="DIR", help="Models folder that gets the model.")],
     version: Annotated[int, typer.Option(min=1, help="Number of the model, as in visual-4.")],

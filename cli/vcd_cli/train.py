@@ -133,7 +133,10 @@ def visual(
     ] = False,
     start: Annotated[
         Path | None,
-        typer.Option(metavar="FILE", help="weights.pt of an earlier run to begin with."),
+        typer.Option(
+            metavar="FILE",
+            help="weights.pt of an earlier run, or model.onnx of a model, to begin with.",
+        ),
     ] = None,
     quiet: options.Quiet = False,
 ) -> int:

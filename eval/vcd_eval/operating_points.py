@@ -36,10 +36,10 @@ def measure_points(
 ) -> dict[str, dict[str, float]]:
     """Choose the thresholds ``strict``, ``balanced`` and ``review``, and measure each.
 
-    ``strict`` is the lowest one with at most `ALARMS` false alarms a pair; ``balanced`` has the
-    highest F1; ``review``, for a person who looks at all that is reported, is the highest one that
-    keeps `FINDABLE` of the copies found from .01 on. A segment is right, and a true row found, as
-    `vcd_eval.measures` says.
+    ``balanced`` has the highest F1. ``strict`` is the lowest one from there on with at most
+    `ALARMS` false alarms a pair; ``review``, for a person who looks at all that is reported, the
+    highest one up to there that keeps `FINDABLE` of the copies found from .01 on. A segment is
+    right, and a true row found, as `vcd_eval.measures` says.
 
     Parameters
     ----------
@@ -78,13 +78,12 @@ def measure_points(
     recall = np.array([(best >= t).mean() for t in levels])
     alarm = np.array([(alarms >= t).sum() for t in levels]) / pairs
     f1 = 2 * precision * recall / np.maximum(precision + recall, 1e-9)
-    chosen = {
-        "balanced": int(np.argmax(f1)),
-        "review": int(np.flatnonzero(recall >= FINDABLE * recall.max())[-1]),
-    }
+    balanced = int(np.argmax(f1))
+    review = int(np.flatnonzero(recall >= FINDABLE * recall.max())[-1])
+    chosen = {"balanced": balanced, "review": min(review, balanced)}
     strict = np.flatnonzero((alarm <= ALARMS) & (right > 0))
     if len(strict):
-        chosen = {"strict": int(strict[0])} | chosen
+        chosen = {"strict": max(int(strict[0]), balanced)} | chosen
     return {
         name: {
             "threshold": float(levels[k]),

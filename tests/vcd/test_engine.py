@@ -231,7 +231,7 @@ def test_file_without_a_wanted_stream(demo, tmp_path, engine):
         ({"jobs": 0}, ContractError),
         ({"rate": -1}, ContractError),
         ({"decoder": "none"}, ContractError),
-        ({"visual": "audio-1"}, ContractError),
+        ({"visual": "audio-2"}, ContractError),
         ({"visual": "nonsense"}, ModelNotFoundError),
     ],
 )

@@ -6,10 +6,11 @@ from vcd.descriptors.describe import DescribeSettings, describe_file
 from vcd.descriptors.describer import Describer
 from vcd.descriptors.manifest import Manifest, ModelInfo, RefinerInfo, load_manifest, models_folder
 from vcd.descriptors.runtime import DescriptorModel
-from vcd.descriptors.visual import INNER_VIEW
+from vcd.descriptors.views import INNER_VIEW, VIEWS
 
 __all__ = [
     "INNER_VIEW",
+    "VIEWS",
     "DescribeSettings",
     "Describer",
     "DescriptorCache",

@@ -1,4 +1,4 @@
-"""Sampled frames in, the visual tracks out: of the whole picture, and of what borders surround."""
+"""Sampled frames in, the visual tracks out: of whole frames, and of further views of some."""
 
 from __future__ import annotations
 
@@ -7,15 +7,12 @@ from dataclasses import replace
 import numpy as np
 import numpy.typing as npt
 
-from vcd.descriptors.borders import inside_borders
 from vcd.descriptors.runtime import DescriptorModel
+from vcd.descriptors.views import VIEWS, views_of
 from vcd.media.decoder import Frame
 from vcd.records import FloatArray, Track
 
-__all__ = ["INNER_VIEW", "VisualTrackBuilder", "frame_weight"]
-
-INNER_VIEW = "inner"
-"""The view of frames without the flat borders around them; only frames that have some are in it."""
+__all__ = ["VisualTrackBuilder", "frame_weight"]
 
 _BATCH = 2  # larger ones outgrow what the allocator keeps: page faults cost more than they save
 _FLAT_DEVIATION = 14.0
@@ -42,54 +39,59 @@ class VisualTrackBuilder:
 
     Frames that cannot testify get a row of zeros, and a frame that repeats the one before it (a
     slide, a frame rate below the sampling rate) its vector: neither costs a run of the model.
-    Frames with flat borders are described once more without them, in the view `INNER_VIEW`.
+    Frames with borders, halves or an inset are described once more in each of these views.
     """
 
     def __init__(self, model: DescriptorModel) -> None:
         self._full = _View(model)
-        self._inner = _View(model)
+        self._others = {view: _View(model) for view in VIEWS}
         self._last: npt.NDArray[np.uint8] | None = None
 
     def add(self, frame: Frame) -> None:
         """Take the next frame, already scaled to the model's size."""
         times, pixels = (frame.start, frame.end), frame.pixels
         if self._last is not None and np.array_equal(pixels, self._last):
-            self._full.repeat(times)
-            self._inner.repeat(times)
+            for view in (self._full, *self._others.values()):
+                view.repeat(times)
             return
         self._last = pixels
-        if not frame_weight(pixels):
-            self._full.add(times, None)
-            self._inner.add(times, None)
-            return
-        self._full.add(times, pixels)
-        from vcd.media.pixels import scale_pixels  # loads PyAV
-
-        inner = inside_borders(pixels)
-        if inner is None or not frame_weight(inner):
-            self._inner.add(times, None)
-        else:
-            self._inner.add(times, scale_pixels(inner, pixels.shape[1], pixels.shape[0]))
+        speaks = bool(frame_weight(pixels))
+        self._full.add(times, pixels if speaks else None)
+        found = views_of(pixels) if speaks else {}
+        for name, view in self._others.items():
+            part = found.get(name)
+            if part is None or not frame_weight(part):
+                view.add(times, None)
+            else:
+                view.add(times, _filling(part, pixels))
 
     def finish(self) -> list[Track]:
-        """Return the track of all frames taken, and that of the frames that have borders, if any.
+        """Return the track of all frames taken, and those of views that some frames have.
 
-        Times of the second are times of the first.
+        Times of the others are times of the first.
         """
-        full, inner = self._full.finish(), self._inner.finish()
-        bordered = np.flatnonzero(inner.weight)
-        if not len(bordered):
-            return [full]
-        return [
-            full,
-            replace(
-                inner,
-                view=INNER_VIEW,
-                times=inner.times[bordered],
-                vectors=inner.vectors[bordered],
-                weight=inner.weight[bordered],
-            ),
-        ]
+        tracks = [self._full.finish()]
+        for name, view in self._others.items():
+            track = view.finish()
+            there = np.flatnonzero(track.weight)
+            if len(there):
+                tracks.append(
+                    replace(
+                        track,
+                        view=name,
+                        times=track.times[there],
+                        vectors=track.vectors[there],
+                        weight=track.weight[there],
+                    )
+                )
+        return tracks
+
+
+def _filling(part: npt.NDArray[np.uint8], whole: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
+    """Return a part of a frame at the size of the whole."""
+    from vcd.media.pixels import scale_pixels  # loads PyAV
+
+    return scale_pixels(part, whole.shape[1], whole.shape[0])
 
 
 class _View:

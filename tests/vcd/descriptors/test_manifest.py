@@ -46,29 +46,29 @@ def test_model_has_card_and_triton_layout(model):
 def test_name_without_version_is_the_newest(folder):
     path = folder / "models.json"
     data = json.loads(path.read_text())
-    data["models"].append(data["models"][0] | {"id": "audio-12"})
+    data["models"].append(data["models"][0] | {"id": "audio-23"})
     path.write_text(json.dumps(data))
-    assert load_manifest(folder).get("audio").id == "audio-12"
+    assert load_manifest(folder).get("audio").id == "audio-23"
 
 
 def test_unknown_model_lists_the_known():
-    with pytest.raises(ModelNotFoundError, match="audio-1"):
+    with pytest.raises(ModelNotFoundError, match="audio-2"):
         load_manifest().get("nonsense")
 
 
 def test_other_bytes_are_refused(folder):
-    path = folder / "audio" / "1" / "model.onnx"
+    path = folder / "audio" / "2" / "model.onnx"
     data = bytearray(path.read_bytes())
     data[len(data) // 2] ^= 1
     path.write_bytes(data)
-    with pytest.raises(ModelChecksumError, match="is not the file of model audio-1"):
-        load_manifest(folder).get("audio-1").verify()
+    with pytest.raises(ModelChecksumError, match="is not the file of model audio-2"):
+        load_manifest(folder).get("audio-2").verify()
 
 
 def test_missing_file_is_named(folder):
-    (folder / "audio" / "1" / "model.onnx").unlink()
+    (folder / "audio" / "2" / "model.onnx").unlink()
     with pytest.raises(ModelNotFoundError, match=r"model\.onnx"):
-        load_manifest(folder).get("audio-1").verify()
+        load_manifest(folder).get("audio-2").verify()
 
 
 @pytest.mark.parametrize(

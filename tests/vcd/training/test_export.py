@@ -10,7 +10,6 @@ pytest.importorskip("efficientnet_lite_pytorch", reason="needs the extra train")
 
 from vcd.descriptors import DescriptorModel, load_background, load_manifest
 from vcd.training.export import describe_background, export_model
-from vcd.training.first_audio import discriminants, edit
 from vcd.training.visual.background import made_frames
 from vcd.training.visual.network import VisualNetwork
 from vcd.training.visual.publish import spread
@@ -69,21 +68,3 @@ def test_unrelated_pictures_are_spread(network, frames):
         assert np.abs(vectors.mean(axis=0)).max() < 1e-3 * vectors.std()
     before, after = (np.linalg.eigvalsh(np.cov(raw(n).T)) for n in (centred, whitened))
     assert after[-1] / after.mean() < 0.5 * before[-1] / before.mean()
-
-
-def test_discriminants_keep_what_differs_and_drop_what_edits_change():
-    rng = np.random.default_rng(0)
-    clean = rng.normal(0, 1, (2000, 8))
-    clean[:, 4:] *= 0.1
-    edited = clean[None] + rng.normal(0, 1, (2, 2000, 8)) * np.array([0.1] * 4 + [1.0] * 4)
-    _, projection = discriminants(clean, edited, 4)
-    share = np.abs(projection[:4]).sum() / np.abs(projection).sum()
-    assert share > 0.9
-
-
-def test_edits_of_sound_keep_shape_and_are_finite():
-    rng = np.random.default_rng(0)
-    sound = rng.uniform(-0.5, 0.5, (6, 8000)).astype(np.float32)
-    changed = edit(sound, sound[::-1].copy(), rng)
-    assert changed.shape == sound.shape
-    assert np.isfinite(changed).all()

@@ -14,7 +14,7 @@ from dataclasses import dataclass, fields, replace
 
 import numpy as np
 
-from vcd.descriptors import INNER_VIEW, load_background
+from vcd.descriptors import VIEWS, load_background
 from vcd.engine import Engine, PreparedVideo
 from vcd.integrations.threatexchange.hashes import VideoHash
 from vcd.records import FloatArray, Match, SimilarityMatrix, Stream
@@ -71,8 +71,8 @@ def prepare(
         track = given.descriptor.tracks.get(stream)
         if track is None or not len(track):
             continue
-        inner = given.descriptor.tracks.get(f"{stream}/{INNER_VIEW}")
-        views = [] if inner is None or others_compact else [inner]
+        further = (given.descriptor.tracks.get(f"{stream}/{view}") for view in VIEWS)
+        views = [] if others_compact else [view for view in further if view is not None]
         background = load_background(engine.models[stream])
         if statistics is not None:
             ready = prepare_track(track, views=views)

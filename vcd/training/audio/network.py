@@ -40,8 +40,8 @@ BANDS = 64
 _FRAME = 2 * STEP
 _LOWEST, _HIGHEST = 100.0, 5500.0  # Hz
 _LOUDNESS = 17  # steps, a quarter of a second, of which the mean energy is taken
-_FLOOR = 0.01  # of that energy: what lies 20 dB below it is noise
-_AROUND = 31  # steps, half a second: what a band's level is measured against
+_FLOOR = 0.03  # of that energy: what lies 15 dB below it is noise
+_USUAL = -2.0  # level, about the mean of all
 _FEATURES = 256
 
 
@@ -76,18 +76,12 @@ class Spectrogram(nn.Module):
 def levels(power: torch.Tensor) -> torch.Tensor:
     """Return power (b, bands, steps) as levels (b, 1, bands, fewer steps).
 
-    Free of gain and of any steady filter: every level is a difference in the logarithm to its
-    band's mean over half a second. Everything depends on what is near alone, so a long run gives
-    what its windows give.
+    Free of gain: every level is a difference in the logarithm to the energy around it. Everything
+    depends on what is near alone, so a long run gives what its windows give.
     """
     loudness = F.avg_pool1d(power.mean(dim=1, keepdim=True), _LOUDNESS, 1)
-    level = torch.log(_middle(power, _LOUDNESS) / (loudness + 1e-9) + _FLOOR)
-    return (_middle(level, _AROUND) - F.avg_pool1d(level, _AROUND, 1))[:, None]
-
-
-def _middle(steps: torch.Tensor, size: int) -> torch.Tensor:
-    """Return the steps that have all of their surroundings."""
-    return steps[:, :, size // 2 : -(size // 2)]
+    middle = power[:, :, _LOUDNESS // 2 : -(_LOUDNESS // 2)]
+    return (torch.log(middle / (loudness + 1e-9) + _FLOOR) - _USUAL)[:, None]
 
 
 class AudioNetwork(nn.Module):
@@ -108,7 +102,7 @@ class AudioNetwork(nn.Module):
             layers += [_strided(before, scale * width, size), _Bands(scale * width)]
             before = scale * width
         self.trunk = nn.Sequential(*layers)
-        self.whole = nn.Conv2d(before, _FEATURES, (BANDS // 16, 4))
+        self.whole = nn.Conv2d(before, _FEATURES, (BANDS // 16, 5))
         self.head = nn.Linear(_FEATURES, dimensions)
         for module in self.modules():
             if isinstance(module, nn.Conv2d):

@@ -11,6 +11,7 @@ import torch
 from vcd.media import SAMPLE_RATE
 from vcd.training.audio.material import WINDOW
 from vcd.training.audio.network import HOP, SECONDS, AudioNetwork, load_network
+from vcd.training.audio.pattern import with_pattern
 from vcd.training.audio.sounds import STEPS, Sounds, power
 from vcd.training.export import export_model, keep_background
 
@@ -46,8 +47,9 @@ def publish(run: Path, sounds: Sounds, folder: Path, *, version: int) -> str:
     rng = np.random.default_rng(_SEED)
     learnt = np.flatnonzero(sounds["file"] % settings.held_out != 0)
     spread(network, _windows(sounds, learnt, _SPREAD_ON, rng))
+    model = with_pattern(network, sounds, learnt)
     model_id = export_model(
-        network,
+        model,
         torch.zeros(2, round((SECONDS + 2 * HOP) * SAMPLE_RATE)),
         folder,
         name="audio",
@@ -57,8 +59,8 @@ def publish(run: Path, sounds: Sounds, folder: Path, *, version: int) -> str:
         licence="Apache-2.0",
     )
     with torch.inference_mode():
-        drawn = _described(network, _windows(sounds, learnt, _BACKGROUND, rng))
-        steady = network(steady_sounds(_STEADY, rng))
+        drawn = model.describe(_windows(sounds, learnt, _BACKGROUND, rng))
+        steady = model(steady_sounds(_STEADY, rng))
     keep_background(folder, model_id, torch.cat([drawn, steady]).numpy())
     return model_id
 
@@ -114,7 +116,3 @@ def _windows(
     chosen = rng.choice(pieces, count)
     drawn = [sounds["plain"][p, :, k : k + WINDOW] for p, k in zip(chosen, firsts, strict=True)]
     return power(np.stack(drawn))
-
-
-def _described(network: AudioNetwork, windows: torch.Tensor) -> torch.Tensor:
-    return torch.cat([network.of_power(part) for part in windows.split(_BATCH)])

