@@ -1,6 +1,10 @@
 """Describes raw pixels and raw sound with vcd's models and ONNX Runtime alone; needs no vcd.
 
     python plain_onnxruntime.py ../onnx 128 128 frames.rgb sound.f32 > descriptors.json
+    python plain_onnxruntime.py ../onnx 128 128 frames.rgb sound.f32 other.rgb other.f32 > both.json
+
+With a second video, also the matrices of both: by how much each cell exceeds chance ("excess"), and
+how probably a copy runs through it ("copied").
 
 frames.rgb holds RGB pixels, one frame after the other, and sound.f32 mono float32 samples at
 16 kHz, as FFmpeg writes them:
@@ -26,11 +30,10 @@ class Models:
         self.info = {
             m["stream"]: m for m in manifest["models"] if m["id"] in manifest["defaults"].values()
         }
-        self.sessions = {
-            stream: onnxruntime.InferenceSession(
-                str(folder / info["file"]), providers=["CPUExecutionProvider"]
-            )
-            for stream, info in self.info.items()
+        self.sessions = {stream: session(folder, info) for stream, info in self.info.items()}
+        self.refiner = session(folder, manifest["refiner"]) if "refiner" in manifest else None
+        self.background = {
+            stream: unit(np.load(folder / info["background"])) for stream, info in self.info.items()
         }
 
     def frames(self, pixels):
@@ -46,20 +49,80 @@ class Models:
         windows = np.lib.stride_tricks.sliding_window_view(samples, window)[::hop]
         return self.sessions["audio"].run(["descriptor"], {"samples": windows.copy()})[0]
 
+    def excess(self, stream, query, reference):
+        """Return by how much each cell exceeds what unrelated material reaches there, (n, m).
+
+        0 is chance and 1 full evidence. Of the rows (n, d) and (m, d) of both videos; leave out
+        black frames and silence first.
+        """
+        mean_q, level_q = chance(similarity(query, self.background[stream]))
+        mean_r, level_r = chance(similarity(reference, self.background[stream]))
+        mean = (mean_q[:, None] + mean_r) / 2
+        values = (similarity(query, reference) - mean) / (1 - mean)
+        # The matrix tells, too: two videos of one studio resemble each other throughout.
+        step = max(1, round((values.size / 250_000) ** 0.5))  # some cells of many will do
+        some = values[::step, ::step]
+        row, column = median(values[:, ::step], axis=1), median(values[::step], axis=0)
+        own = np.minimum(row + column - median(some), np.maximum(row, column))
+        own += np.maximum(1.4826 * median(abs(some - own[::step, ::step])), 0.03)
+        level = (level_q[:, None] + level_r) / 2
+        shorter = min(values.shape)
+        level += np.maximum(own - level, 0) * shorter / (shorter + 25)
+        return (values - level) / 0.3
+
+    def copied(self, excess):
+        """Return how probably a copy runs through each cell; None where there is no refiner."""
+        if self.refiner is None:
+            return None
+        return self.refiner.run(["copied"], {"excess": excess.astype(np.float32)})[0]
+
+
+def session(folder, info):
+    """Return a model of the folder, ready to run."""
+    return onnxruntime.InferenceSession(
+        str(folder / info["file"]), providers=["CPUExecutionProvider"]
+    )
+
+
+def unit(rows):
+    """Return rows of int8 as float32 rows of unit length."""
+    rows = rows.astype(np.float32)
+    return rows / np.linalg.norm(rows, axis=1, keepdims=True)
+
 
 def similarity(query, reference):
     """Return the cosine of every row of the query with every row of the reference."""
     return query @ reference.T
 
 
-def main(models, width, height, frames, sound):
-    models = Models(models)
-    pixels = np.fromfile(frames, np.uint8).reshape(-1, int(height), int(width), 3)
-    found = {
-        "visual": models.frames(pixels).tolist(),
-        "audio": models.sound(np.fromfile(sound, np.float32)).tolist(),
-    }
-    json.dump(found, sys.stdout)
+def chance(cosines):
+    """Return the mean of each row's cosines with unrelated material, and the level of its best."""
+    mean = np.clip(cosines.mean(axis=1), -0.9, 0.9)
+    return mean, (np.sort(cosines, axis=1)[:, -10:].mean(axis=1) - mean) / (1 - mean)
+
+
+def median(values, axis=None):
+    """Return the median, of two in the middle the lower one."""
+    return np.quantile(values, 0.5, axis=axis, method="lower", keepdims=True)
+
+
+def main(folder, width, height, *files):
+    models = Models(folder)
+    videos = [
+        {
+            "visual": models.frames(
+                np.fromfile(frames, np.uint8).reshape(-1, int(height), int(width), 3)
+            ),
+            "audio": models.sound(np.fromfile(sound, np.float32)),
+        }
+        for frames, sound in zip(files[::2], files[1::2], strict=True)
+    ]
+    found = dict(videos[0])
+    if len(videos) > 1:
+        query, reference = videos
+        found["excess"] = {s: models.excess(s, query[s], reference[s]) for s in query}
+        found["copied"] = {s: models.copied(cells) for s, cells in found["excess"].items()}
+    json.dump(found, sys.stdout, default=np.ndarray.tolist)
 
 
 if __name__ == "__main__":

@@ -258,7 +258,7 @@ def _remarks(found: Duplicates) -> list[str]:
     told = (
         (found.only_sound, "only the sound, under other pictures (--sound shows them)"),
         (found.only_common, "only what several videos begin or end with (--intros shows them)"),
-        (found.decided, "something, and were decided to be no duplicates"),
+        (found.decided, "what was decided to be no duplicate"),
     )
     return [
         f"{count} {'pair shares' if count == 1 else 'pairs share'} {what}"

@@ -10,15 +10,16 @@
  */
 export async function loadModels(ort, read) {
   const manifest = JSON.parse(new TextDecoder().decode(await read("models.json")));
-  const models = {};
+  const executionProviders = [ort.env.webgl ? "wasm" : "cpu"];
+  const open = async (file) =>
+    ort.InferenceSession.create(await read(file), { executionProviders });
+  const models = { ort, refiner: manifest.refiner && (await open(manifest.refiner.file)) };
   for (const [stream, id] of Object.entries(manifest.defaults)) {
     const info = manifest.models.find((model) => model.id === id);
-    const session = await ort.InferenceSession.create(await read(info.file), {
-      executionProviders: [ort.env.webgl ? "wasm" : "cpu"],
-    });
-    models[stream] = { info, session };
+    const background = unit(await read(info.background), info.dimensions);
+    models[stream] = { info, background, session: await open(info.file) };
   }
-  return { ort, ...models };
+  return models;
 }
 
 /**
@@ -59,6 +60,56 @@ export function similarity(query, reference) {
   return query.map((q) => reference.map((r) => q.reduce((sum, x, i) => sum + x * r[i], 0)));
 }
 
+/**
+ * Return by how much each cell exceeds what unrelated material reaches there: 0 is chance and 1
+ * full evidence. Leave out black frames and silence first.
+ *
+ * @param stream "visual" or "audio"
+ * @param query, reference what describeFrames or describeSound returned
+ * @returns one Float32Array for each row of the query
+ */
+export function excess(models, stream, query, reference) {
+  const { background } = models[stream];
+  const [q, r] = [query, reference].map((all) => similarity(all, background).map(chance));
+  const values = similarity(query, reference).map((line, i) =>
+    line.map((cosine, j) => {
+      const mean = (q[i].mean + r[j].mean) / 2;
+      return (cosine - mean) / (1 - mean);
+    }),
+  );
+  // The matrix tells, too: two videos of one studio resemble each other throughout.
+  const step = Math.max(1, Math.round(Math.sqrt((q.length * r.length) / 250000)));
+  const some = (list) => list.filter((_, i) => i % step === 0); // of many cells
+  const row = values.map((line) => median(some(line)));
+  const column = reference.map((_, j) => median(some(values).map((line) => line[j])));
+  const middle = median(some(values).flatMap(some));
+  const own = (i, j) => Math.min(row[i] + column[j] - middle, Math.max(row[i], column[j]));
+  const rest = values.map((line, i) => line.map((value, j) => Math.abs(value - own(i, j))));
+  const spread = Math.max(1.4826 * median(some(rest).flatMap(some)), 0.03);
+  const shorter = Math.min(q.length, r.length);
+  return values.map((line, i) =>
+    Float32Array.from(line, (value, j) => {
+      const level = (q[i].level + r[j].level) / 2;
+      const more = Math.max(own(i, j) + spread - level, 0) * (shorter / (shorter + 25));
+      return (value - level - more) / 0.3;
+    }),
+  );
+}
+
+/**
+ * Return how probably a copy runs through each cell.
+ *
+ * @param cells what `excess` returned
+ * @returns one Float32Array for each row; null where the models have no refiner
+ */
+export async function copied(models, cells) {
+  if (!models.refiner) return null;
+  const { Tensor } = models.ort;
+  const flat = Float32Array.from(cells.flatMap((line) => [...line]));
+  const given = new Tensor("float32", flat, [cells.length, cells[0].length]);
+  return rows((await models.refiner.run({ excess: given })).copied);
+}
+
 /** Return the RGB pixels of a canvas's RGBA. */
 export function rgb(rgba) {
   const pixels = new Uint8Array((rgba.length / 4) * 3);
@@ -70,4 +121,28 @@ export function rgb(rgba) {
 
 function rows({ data, dims: [count, dimensions] }) {
   return Array.from({ length: count }, (_, i) => data.slice(i * dimensions, (i + 1) * dimensions));
+}
+
+/** Return the rows of a NumPy file of int8, each of unit length. */
+function unit(file, dimensions) {
+  const { buffer, byteOffset } = file;
+  const start = 10 + new DataView(buffer, byteOffset).getUint16(8, true);
+  const data = Float32Array.from(new Int8Array(buffer, byteOffset + start, file.length - start));
+  return rows({ data, dims: [data.length / dimensions, dimensions] }).map((row) => {
+    const length = Math.hypot(...row);
+    return row.map((x) => x / length);
+  });
+}
+
+/** Return what one row resembles of unrelated material: the mean, and the level of its best. */
+function chance(cosines) {
+  const sum = (list) => list.reduce((a, b) => a + b, 0);
+  const mean = Math.min(Math.max(sum(cosines) / cosines.length, -0.9), 0.9);
+  const best = Float64Array.from(cosines).sort().slice(-10);
+  return { mean, level: (sum(best) / best.length - mean) / (1 - mean) };
+}
+
+/** Return the median, of two in the middle the lower one. */
+function median(values) {
+  return Float64Array.from(values).sort()[(values.length - 1) >> 1];
 }

@@ -103,7 +103,7 @@ def test_duplicates_and_decisions(vcd, videos, tmp_path):
     assert made.stdout == "decision 1\n"
     run = vcd("duplicates", "all.vcdlib")
     assert (run.returncode, run.stdout) == (0, "")
-    assert "1 pair shares something" in run.stderr
+    assert "1 pair shares what was decided to be no duplicate" in run.stderr
     (decided,) = vcd("library", "decisions", "all.vcdlib", cached=False).stdout.splitlines()
     assert sorted(json.loads(decided)["videos"]) == ["faster", "mountains"]
     assert vcd("library", "decisions", "all.vcdlib", "--forget", "1", cached=False).returncode == 0

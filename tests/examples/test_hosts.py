@@ -13,11 +13,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from vcd.descriptors import DescriptorModel, load_manifest
+from vcd.descriptors import DescriptorModel, load_background, load_manifest
 from vcd.descriptors.audio import AudioTrackBuilder
 from vcd.descriptors.visual import VisualTrackBuilder
 from vcd.media import SAMPLE_RATE, Frame, Samples, Sampling
 from vcd.media.pyav import PyAVDecoder
+from vcd.records import Track
+from vcd.similarity import Refiner, evidence_matrix, prepare
 
 ROOT = Path(__file__).resolve().parents[2]
 EXAMPLES = ROOT / "examples"
@@ -37,34 +39,58 @@ def raw(path, size):
 
 
 def described(frames, sound):
-    """Return what vcd makes of frames and sound, before it rounds them to be stored."""
+    """Return the tracks that vcd makes of frames and sound, before it rounds them to be stored."""
     manifest = load_manifest()
     visual = VisualTrackBuilder(DescriptorModel(manifest.default("visual")))
     audio = AudioTrackBuilder(DescriptorModel(manifest.default("audio")))
     for frame in frames:
         visual.add(frame)
     audio.add(Samples(0, sound))
-    return {"visual": visual.finish()[0].vectors, "audio": audio.finish().vectors}
+    return {"visual": visual.finish()[0], "audio": audio.finish()}
 
 
 @pytest.fixture(scope="module")
 def media(demo, tmp_path_factory):
-    """Return arguments of the examples, and the descriptors that they must give."""
-    return prepared(demo.folder / "refs" / "city.mp4", tmp_path_factory.mktemp("raw"))
+    """Return arguments of the examples, and what they must give: of a copy and what it copies."""
+    folder = tmp_path_factory.mktemp("raw")
+    copy = demo.folder / "queries" / "cropped_with_overlay_and_text.mp4"
+    return prepared(copy, demo.folder / "refs" / "city.mp4", folder)
 
 
-def prepared(path, folder):
-    frames, sound = raw(path, (128, 128))
-    np.stack([frame.pixels for frame in frames]).tofile(folder / "frames.rgb")
-    sound.tofile(folder / "sound.f32")
-    arguments = ["128", "128", str(folder / "frames.rgb"), str(folder / "sound.f32")]
-    return arguments, described(frames, sound)
+def prepared(query, reference, folder):
+    arguments, tracks = ["128", "128"], []
+    for name, path in (("query", query), ("reference", reference)):
+        frames, sound = raw(path, (128, 128))
+        np.stack([frame.pixels for frame in frames]).tofile(folder / f"{name}.rgb")
+        sound.tofile(folder / f"{name}.f32")
+        arguments += [str(folder / f"{name}.rgb"), str(folder / f"{name}.f32")]
+        tracks.append(described(frames, sound))
+    return arguments, {**vectors(tracks[0]), **matrices(*tracks)}
+
+
+def vectors(tracks):
+    return {stream: track.vectors for stream, track in tracks.items()}
+
+
+def matrices(query, reference):
+    """Return vcd's matrices of two videos, as they are and refined."""
+    manifest = load_manifest()
+    refiner = Refiner(manifest.refiner.verify())
+    excess = {}
+    for stream in query:
+        background = load_background(manifest.default(stream))
+        tracks = [prepare(video[stream], background) for video in (query, reference)]
+        excess[stream] = evidence_matrix(*tracks).excess
+    return {"excess": excess, "copied": {s: refiner(cells) for s, cells in excess.items()}}
 
 
 def assert_same(found, wanted):
-    for stream, rows in wanted.items():
-        assert rows.shape[0] == 10
-        assert np.abs(np.array(found[stream]) - rows).max() < 1e-3
+    for name, cells in wanted.items():
+        if isinstance(cells, dict):
+            assert_same(found[name], cells)
+        else:
+            assert cells.shape[0] == 10
+            assert np.abs(np.array(found[name]) - cells).max() < 1e-3
 
 
 def test_plain_python(media):
@@ -83,7 +109,22 @@ def test_frames_of_any_size_are_scaled_inside(demo):
     own = DescriptorModel(load_manifest().default("visual"))
     assert np.abs(found - own(np.stack([frame.pixels for frame in large]))).max() < 1e-3
     small, _ = raw(path, (128, 128))
-    assert (found * described(small, sound)["visual"]).sum(axis=1).min() > 0.9
+    assert (found * described(small, sound)["visual"].vectors).sum(axis=1).min() > 0.9
+
+
+def test_a_large_matrix_is_measured_by_some_of_its_cells():
+    """As vcd does, and with positions to spare on one side."""
+    rng = np.random.default_rng(0)
+    models = runpy.run_path(str(EXAMPLES / "plain_onnxruntime.py"))["Models"](ROOT / "onnx")
+    rows = rng.normal(size=(1300, 128)).astype(np.float32)
+    rows /= np.linalg.norm(rows, axis=1, keepdims=True)
+    times = np.stack((np.arange(1300.0), np.arange(1300.0) + 2), axis=1) / 4
+    tracks = [
+        {"audio": Track("audio", "audio-1", times[:n], rows[-n:], np.ones(n, np.float32))}
+        for n in (400, 1300)
+    ]
+    found = models.excess("audio", *(video["audio"].vectors for video in tracks))
+    assert np.abs(found - matrices(*tracks)["excess"]["audio"]).max() < 1e-3
 
 
 def test_plain_python_needs_no_vcd():
@@ -134,8 +175,8 @@ const [width, height, done] = arguments;
 const load = async (name) => (await fetch(`/raw/${name}`)).arrayBuffer();
 (async () => {
   const { models, describeFrames, describeSound } = window.vcd;
-  const pixels = new Uint8Array(await load("frames.rgb"));
-  const sound = new Float32Array(await load("sound.f32"));
+  const pixels = new Uint8Array(await load("query.rgb"));
+  const sound = new Float32Array(await load("query.f32"));
   const visual = await describeFrames(models, pixels, width, height);
   const audio = await describeSound(models, sound);
   return { visual: visual.map((row) => [...row]), audio: audio.map((row) => [...row]) };
@@ -154,12 +195,14 @@ def test_browser(media, server, chromium):
     WebDriverWait(chromium, 60).until(lambda c: c.execute_script("return !!window.vcd"))
     found = chromium.execute_async_script(DESCRIBE, int(arguments[0]), int(arguments[1]))
     assert "error" not in found, found
-    assert_same(found, wanted)
+    assert_same(found, {stream: wanted[stream] for stream in ("visual", "audio")})
 
 
 @pytest.mark.shared
 def test_real_media(shared, tmp_path):
-    arguments, wanted = prepared(shared / "haystack" / "queries" / "Q000.mp4", tmp_path)
+    haystack = shared / "haystack"
+    query, reference = haystack / "queries" / "Q000.mp4", haystack / "refs" / "R000.mp4"
+    arguments, wanted = prepared(query, reference, tmp_path)
     command = [sys.executable, "-P", str(EXAMPLES / "plain_onnxruntime.py"), str(ROOT / "onnx")]
     run = subprocess.run([*command, *arguments], capture_output=True, check=True)
     assert_same(json.loads(run.stdout), wanted)

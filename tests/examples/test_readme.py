@@ -16,10 +16,17 @@ ROOT = Path(__file__).resolve().parents[2]
 JAVASCRIPT = ROOT / "examples" / "javascript"
 
 
-def block(heading, language):
-    """Return the first block of code of a section."""
+def blocks(heading, language):
+    """Return the blocks of code of a section."""
     text = (ROOT / "README.md").read_text("utf-8").partition(f"\n## {heading}\n")[2]
-    return text.partition(f"```{language}\n")[2].partition("```")[0]
+    text = text.partition("\n## ")[0]
+    return [rest.partition("```")[0] for rest in text.split(f"```{language}\n")[1:]]
+
+
+def block(heading, language):
+    """Return the one block of code of a section."""
+    (only,) = blocks(heading, language)
+    return only
 
 
 @pytest.fixture
@@ -34,9 +41,16 @@ def folder(demo, tmp_path, monkeypatch):
 @pytest.mark.parametrize("heading", ["In Python", "In a moderation tool"])
 def test_python(heading, folder):
     output = io.StringIO()
-    with redirect_stdout(output):
-        exec(block(heading, "python"), {})
+    (folder / "refs").rename(folder / "videos")
+    (folder / "refs").symlink_to("videos")
+    names = {}
+    for code in blocks(heading, "python"):
+        with redirect_stdout(output):
+            exec(code, names)
     assert "mountains" in output.getvalue()
+    if "found" in names:
+        assert names["matches"][0].ref_id == "mountains"
+        assert names["found"].groups == ()
 
 
 def test_javascript(tmp_path):
@@ -44,14 +58,14 @@ def test_javascript(tmp_path):
         pytest.skip("Node or onnxruntime-web is missing: npm ci --prefix examples/javascript")
     rng = np.random.default_rng(0)
     rng.integers(0, 256, (2, 128, 128, 3), dtype=np.uint8).tofile(tmp_path / "frames.rgb")
-    code = block("In JavaScript", "js").replace("frames.rgb", str(tmp_path / "frames.rgb"))
-    code = code.replace("console.log(similarity(rows, rows))", "LOG").replace(
-        "LOG", "console.log(JSON.stringify(similarity(rows, rows)))"
+    write = (
+        "console.log = (x) => process.stdout.write(JSON.stringify(x.map((r) => [...r])) + '\\n');"
     )
+    code = write + block("In JavaScript", "js").replace("frames.rgb", str(tmp_path / "frames.rgb"))
     command = ["node", "--input-type=module", "--eval", code]
     run = subprocess.run(command, cwd=JAVASCRIPT, capture_output=True, check=True)
-    cosines = np.array(json.loads(run.stdout))
-    assert cosines.shape == (2, 2)
+    cosines, copied = (np.array(json.loads(line)) for line in run.stdout.splitlines())
+    assert cosines.shape == copied.shape == (2, 2)
     assert np.diag(cosines) == pytest.approx(1, abs=1e-5)
 
 

@@ -531,7 +531,7 @@ class Library:
             raise DescriptorError(
                 f"is not a readable library ({error})",
                 file=self.path,
-                remedy="restore it from a copy, or build it again",
+                remedy="check the path; if it is a library, restore a copy or build it again",
             ) from error
 
 

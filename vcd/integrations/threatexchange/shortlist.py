@@ -1,14 +1,16 @@
 """Which of many references are worth the localizer's time for one query.
 
-All references lie one after the other on one grid of half seconds. A query is compared with all of
-it at once; what counts is the best run of three seconds along any of six slopes, forwards or
-backwards, in the picture, the sound, and both added up. It ranks, and decides nothing.
+All references lie one after the other on one grid of half seconds, with gaps between them. A query
+is compared with all of it at once; what counts is the best run of three seconds along any of six
+slopes, forwards or backwards, in the picture, the sound, and both added up. It ranks, and decides
+nothing.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -26,6 +28,7 @@ _WORTH_OF_CODES = 0.5  # the same where codes are compared: their evidence is no
 _STEP = 0.5  # seconds
 _RUN = 6  # positions of the grid
 _SLOPES = (1.0, -1.0, 2.0, -2.0, 0.5, -0.5)
+_GAP = round((_RUN - 1) * max(_SLOPES))  # positions, so that no run reaches the next reference
 _OTHER_SLOPE = np.float32(0.94)  # what the localizer gives for other speeds than 1
 _GAIN, _LEAST, _MOST = np.float32(2.5), np.float32(-1), np.float32(2.5)
 _SCALE = np.float32(0.3)
@@ -110,9 +113,14 @@ class Shortlist:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Block:
-    """Lanes of some references one after the other; `starts` is where each begins."""
+    """Lanes of some references one after the other; `starts` is where each begins.
+
+    `gaps` are the positions behind each that belong to none; `lengths` counts its own.
+    """
 
     starts: npt.NDArray[np.intp]
+    lengths: npt.NDArray[np.intp]
+    gaps: npt.NDArray[np.intp]
     lanes: Grid
 
 
@@ -121,17 +129,23 @@ def _length(grid: Grid) -> int:
 
 
 def _join(grids: list[Grid]) -> _Block:
-    starts = np.cumsum([0, *map(_length, grids[:-1])])
+    lengths = np.array([_length(grid) for grid in grids], np.intp)
+    ends = np.cumsum(lengths + _GAP)
     lanes = {
         stream: Lane(
             *(
-                np.concatenate([getattr(grid[stream], field.name) for grid in grids])
+                np.concatenate([_with_gap(getattr(grid[stream], field.name)) for grid in grids])
                 for field in fields(Lane)
             )
         )
         for stream in grids[0]
     }
-    return _Block(starts, lanes)
+    gaps = (ends[:, None] - 1 - np.arange(_GAP)).reshape(-1)
+    return _Block(np.append(0, ends[:-1]), lengths, gaps, lanes)
+
+
+def _with_gap(rows: npt.NDArray[Any]) -> npt.NDArray[Any]:
+    return np.concatenate((rows, np.zeros((_GAP, *rows.shape[1:]), rows.dtype)))
 
 
 def _best_runs(query: Grid, block: _Block) -> FloatArray:
@@ -140,11 +154,18 @@ def _best_runs(query: Grid, block: _Block) -> FloatArray:
     for top in range(0, _length(query), _ROWS):
         rows = slice(top, top + _ROWS + _RUN - 1)
         passes = [_excess(lane, rows, block.lanes[stream]) for stream, lane in query.items()]
+        for excess in passes:
+            excess[:, block.gaps] = _LEAST
         if len(passes) > 1:
             bounded = [np.clip(excess, -_MOST, _MOST) for excess in passes]
             passes.append(sum(bounded[1:], start=bounded[0]) * np.float32(0.5**0.5))
         for excess in passes:
-            np.maximum(best, np.maximum.reduceat(_runs(excess), block.starts), out=best)
+            runs = _runs(excess)
+            runs[block.gaps] = -np.inf
+            np.maximum(best, np.maximum.reduceat(runs, block.starts), out=best)
+    # What is too short for a run, as a still picture, loses nothing by that.
+    lacking = _RUN - np.minimum(np.minimum(block.lengths, _length(query)), _RUN)
+    best -= _LEAST * lacking.astype(np.float32)
     return best
 
 
@@ -178,8 +199,10 @@ def _runs(excess: FloatArray) -> FloatArray:
             cells = wide[k : k + n - run + 1]
             if shift >= 0:
                 sums[:, : max(m - shift, 0)] += cells[:, shift:]
+                sums[:, max(m - shift, 0) :] += _LEAST
             else:
                 sums[:, -shift:] += cells[:, :shift]
+                sums[:, :-shift] += _LEAST
         highest = sums.max(axis=0)
         np.maximum(best, highest if abs(slope) == 1 else highest * _OTHER_SLOPE, out=best)
     return best

@@ -147,7 +147,7 @@ class VcdSignal(SignalType, FileHasher):
     """
 
     SETTINGS: ClassVar[Mapping[str, Any]] = {}
-    PATIENCE: ClassVar[int] = 16
+    PATIENCE: ClassVar[int] = 32
 
     @classmethod
     def engine(cls) -> Engine:
