@@ -18,6 +18,7 @@ FIRST, SECOND, INSET = "first", "second", "inset"
 Pixels = npt.NDArray[np.uint8]
 Jumps = npt.NDArray[np.bool_]
 Sums = npt.NDArray[np.int32]
+Places = npt.NDArray[np.intp]
 
 _SMALLEST = 32  # pixels a side of a frame
 
@@ -54,7 +55,8 @@ def parts(pixels: Pixels) -> dict[str, Pixels]:
     """
     if min(pixels.shape[:2]) < _SMALLEST:
         return {}
-    grey = pixels.sum(axis=2, dtype=np.int16)
+    red, green, blue = pixels.astype(np.int16).transpose(2, 0, 1)
+    grey = red + green + blue
     down, across = _jumps(grey), _jumps(grey.T)
     found = dict(zip((FIRST, SECOND), _halves(pixels, down, across), strict=False))
     small = _inset(pixels, down, across)
@@ -86,26 +88,24 @@ def _inset(pixels: Pixels, down: Jumps, across: Jumps) -> Pixels | None:
     top, bottom = _pairs(sums_across, pixels.shape[1])
     if not (len(left) and len(top)):
         return None
-    x0, y0 = (a.ravel() for a in np.meshgrid(left, top))
-    x1, y1 = (a.ravel() for a in np.meshgrid(right, bottom))
-    sides = np.stack(
-        [
-            _shares(sums, x0, y0, y1),
-            _shares(sums, x1, y0, y1),
-            _shares(sums_across, y0, x0, x1),
-            _shares(sums_across, y1, x0, x1),
-        ]
-    )
-    share, clearer = sides[:, 0], sides[:, 0] - sides[:, 1]
-    good = (share.min(axis=0) >= _CORNER) & (clearer.min(axis=0) >= _CLEARLY)
-    good &= share.mean(axis=0) >= _AROUND
-    if not good.any():
+    boxes = np.stack(
+        [a.ravel() for pair in ((left, top), (right, bottom)) for a in np.meshgrid(*pair)]
+    )[[0, 2, 1, 3]]  # first and last column, first and last row
+    of_side = ((sums, 0, 2, 3), (sums, 1, 2, 3), (sums_across, 2, 0, 1), (sums_across, 3, 0, 1))
+    total = np.zeros(boxes.shape[1])
+    for lines, at, start, end in of_side:
+        share = _share(lines, boxes[at], boxes[start], boxes[end])
+        kept = share >= _CORNER
+        boxes, total = boxes[:, kept], (total + share)[kept]
+    for lines, at, start, end in of_side:
+        ends = boxes[start], boxes[end]
+        beside = np.maximum(*(_share(lines, boxes[at] + k, *ends) for k in (-_APART, _APART)))
+        kept = _share(lines, boxes[at], *ends) - beside >= _CLEARLY
+        boxes, total = boxes[:, kept], total[kept]
+    if not len(total) or total.max() < 4 * _AROUND:
         return None
-    best = int(np.where(good, share.mean(axis=0), 0).argmax())
-    rows, columns = (
-        slice(start[best] + _BEHIND, end[best] + _BEFORE) for start, end in ((y0, y1), (x0, x1))
-    )
-    return pixels[rows, columns]
+    x0, x1, y0, y1 = boxes[:, total.argmax()].tolist()
+    return pixels[y0 + _BEHIND : y1 + _BEFORE, x0 + _BEHIND : x1 + _BEFORE]
 
 
 def _jumps(grey: npt.NDArray[np.int16]) -> Jumps:
@@ -130,7 +130,7 @@ def _summed(jumps: Jumps) -> Sums:
     return sums
 
 
-def _pairs(sums: Sums, length: int) -> tuple[npt.NDArray[np.intp], npt.NDArray[np.intp]]:
+def _pairs(sums: Sums, length: int) -> tuple[Places, Places]:
     """Return pairs of columns that may be two sides of an inset, the left ones and the right."""
     least = max(1, round(_SIDE[0] * length))
     longest = (sums[least:] - sums[:-least]).max(axis=0).astype(np.float64)
@@ -146,19 +146,10 @@ def _pairs(sums: Sums, length: int) -> tuple[npt.NDArray[np.intp], npt.NDArray[n
     return left[fitting], right[fitting]
 
 
-def _shares(
-    sums: Sums,
-    at: npt.NDArray[np.intp],
-    start: npt.NDArray[np.intp],
-    end: npt.NDArray[np.intp],
-) -> npt.NDArray[np.float64]:
-    """Return the share of jumps of columns between two rows, and of columns beside: (2, n)."""
+def _share(sums: Sums, at: Places, start: Places, end: Places) -> npt.NDArray[np.float64]:
+    """Return the share of jumps of columns between two rows; 0 for columns outside."""
     width = sums.shape[1]
-
-    def share(columns: npt.NDArray[np.intp]) -> npt.NDArray[np.float64]:
-        inside = (columns >= 0) & (columns < width)
-        columns = columns.clip(0, width - 1)
-        counted = (sums[end, columns] - sums[start, columns]) / np.maximum(end - start, 1)
-        return np.where(inside, counted, 0.0)
-
-    return np.stack([share(at), np.maximum(share(at - _APART), share(at + _APART))])
+    inside = (at >= 0) & (at < width)
+    at = at.clip(0, width - 1)
+    share: npt.NDArray[np.float64] = (sums[end, at] - sums[start, at]) / (end - start) * inside
+    return share
