@@ -5,8 +5,9 @@
     python benchmarks/soak.py HAYSTACK [--minutes 15]
 
 Matches the queries of a haystack against its references, and between them describes small damaged
-files, over and over, without a cache, in one process. Printed are the slope of its memory (what was
-freed given back first), the open files, and the processes that read.
+files, over and over, without a cache, in one process. Printed are its memory as the system counts
+it (a line through all that was seen after the first fifth of the time, and the mean of each tenth
+of that), the open files, and the processes that read.
 """
 
 from __future__ import annotations
@@ -63,11 +64,12 @@ def main() -> None:
             files += 1 + AT_ONCE + DAMAGED
             pids |= {worker.pid for worker in pool._all}
             if passed > 60 * options.minutes * WARM:
-                seen.append((files, fuzz.own_memory(), fuzz.open_files()))
+                seen.append((files, fuzz.own_memory(trim=False), fuzz.open_files()))
     print(f"{files} files in {options.minutes:g} minutes: {dict(ends)}")
     rows = np.array(seen)
-    slope = np.polyfit(rows[:, 0] / 1000, rows[:, 1], 1)[0]
-    print(f"memory: {slope:+.2f} MB per 1000 files, {rows[0, 1]:.0f} to {rows[-1, 1]:.0f} MB")
+    line, spread = np.polyfit(rows[:, 0] / 1000, rows[:, 1], 1, cov=True)
+    print(f"memory: {line[0]:+.2f} MB per 1000 files, standard error {spread[0, 0] ** 0.5:.2f}")
+    print("MB by tenths:", *(f"{part.mean():.0f}" for part in np.array_split(rows[:, 1], 10)))
     print(f"open files: {rows[0, 2]:.0f} at first, {rows[:, 2].max():.0f} at most")
     print(f"{len(pids)} processes read, the largest with {reading_cost()[1] / 1e6:.0f} MB")
     pool.close()
