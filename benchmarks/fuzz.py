@@ -111,10 +111,11 @@ def describe(engine: Engine, path: Path) -> tuple[str, bool]:
     return f"described, {'with damage told' if found.health.damaged else 'as if whole'}", False
 
 
-def own_memory() -> float:
-    """Return the resident MB of this process, free memory given back where that can be asked."""
-    with suppress(OSError, AttributeError):
-        ctypes.CDLL(None).malloc_trim(0)
+def own_memory(*, trim: bool = True) -> float:
+    """Return the resident MB of this process; `trim` gives back free memory first, if it can."""
+    if trim:
+        with suppress(OSError, AttributeError):
+            ctypes.CDLL(None).malloc_trim(0)
     pages = int(Path("/proc/self/statm").read_text().split()[1])
     return pages * os.sysconf("SC_PAGE_SIZE") / 1e6
 

@@ -5,13 +5,16 @@
     python benchmarks/soak.py HAYSTACK [--minutes 15]
 
 Matches the queries of a haystack against its references, and between them describes small damaged
-files, over and over, without a cache, in one process. Printed are the slope of its memory (what was
-freed given back first), the open files, and the processes that read.
+files, over and over, without a cache, in one process. Printed are its memory as the system counts
+it and as much of that as is in use (a line through all that was seen after the first fifth of the
+time, and the mean of each tenth of that), the open files, and the processes that read. What is held
+and not in use is kept by the C library for the next file: it follows the largest files met so far.
 """
 
 from __future__ import annotations
 
 import argparse
+import ctypes
 import random
 import tempfile
 import time
@@ -42,7 +45,7 @@ def main() -> None:
     )
     chance = random.Random(0)
     ends: Counter[str] = Counter()
-    seen: list[tuple[float, float, float]] = []
+    seen: list[tuple[float, float, float, float]] = []
     pids: set[int] = set()
     with tempfile.TemporaryDirectory() as folder:
         others = list(fuzz.make_corpus(Path(folder)).values())
@@ -63,15 +66,38 @@ def main() -> None:
             files += 1 + AT_ONCE + DAMAGED
             pids |= {worker.pid for worker in pool._all}
             if passed > 60 * options.minutes * WARM:
-                seen.append((files, fuzz.own_memory(), fuzz.open_files()))
+                memory = fuzz.own_memory(trim=False), in_use()
+                seen.append((files, *memory, fuzz.open_files()))
     print(f"{files} files in {options.minutes:g} minutes: {dict(ends)}")
     rows = np.array(seen)
-    slope = np.polyfit(rows[:, 0] / 1000, rows[:, 1], 1)[0]
-    print(f"memory: {slope:+.2f} MB per 1000 files, {rows[0, 1]:.0f} to {rows[-1, 1]:.0f} MB")
-    print(f"open files: {rows[0, 2]:.0f} at first, {rows[:, 2].max():.0f} at most")
+    for name, megabytes in (("memory", rows[:, 1]), ("of it in use", rows[:, 2])):
+        line, spread = np.polyfit(rows[:, 0] / 1000, megabytes, 1, cov=True)
+        print(f"{name}: {line[0]:+.2f} MB per 1000 files, standard error {spread[0, 0] ** 0.5:.2f}")
+        print("MB by tenths:", *(f"{part.mean():.1f}" for part in np.array_split(megabytes, 10)))
+    print(f"open files: {rows[0, 3]:.0f} at first, {rows[:, 3].max():.0f} at most")
     print(f"{len(pids)} processes read, the largest with {reading_cost()[1] / 1e6:.0f} MB")
     pool.close()
     print(f"processes left over: {len(pids & fuzz.running())}")
+
+
+class _Mallinfo(ctypes.Structure):
+    """What glibc says of its memory; see mallinfo2(3)."""
+
+    _fields_ = [
+        (name, ctypes.c_size_t)
+        for name in (
+            *("arena", "ordblks", "smblks", "hblks", "hblkhd"),
+            *("usmblks", "fsmblks", "uordblks", "fordblks", "keepcost"),
+        )
+    ]
+
+
+def in_use() -> float:
+    """Return the MB that the C library has given out; needs glibc 2.33."""
+    ask = ctypes.CDLL(None).mallinfo2
+    ask.restype = _Mallinfo
+    told = ask()
+    return float(told.uordblks + told.hblkhd) / 1e6
 
 
 if __name__ == "__main__":

@@ -8,6 +8,7 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -192,6 +193,7 @@ class Engine:
         self.exact = exact
         self.jobs = jobs
         self.limits = limits or Limits()
+        self._whole_matrix = partial(evidence_matrix, most_cells=self.limits.max_matrix)
         self._isolated = is_isolated(isolation)
         backend = (
             get_decoder(decoder, isolation="process" if self._isolated else "none")
@@ -343,8 +345,13 @@ class Engine:
 
         Those of two long videos are an overview, whose positions are groups of what was described,
         unless they are wanted whole.
+
+        Raises
+        ------
+        DescriptorError
+            One would have more cells than `max_matrix`.
         """
-        make = overview if not whole and _is_long(query, reference) else evidence_matrix
+        make = overview if not whole and _is_long(query, reference) else self._whole_matrix
         return _matrices(query.tracks, reference.tracks, make)
 
     def compare(
@@ -353,6 +360,11 @@ class Engine:
         """Return the match of a pair, or None; it depends on nothing but the two videos.
 
         `threshold` is the engine's own where left out.
+
+        Raises
+        ------
+        DescriptorError
+            A matrix would have more cells than `max_matrix`: positions lie too close to each other.
         """
         detector = self.detector
         if threshold is not None:
@@ -384,6 +396,15 @@ class Engine:
 
         Two long videos have no such matrices: the streams of their segments are known already.
         """
+        try:
+            return self._look_closely(query, reference, threshold)
+        except DescriptorError as error:
+            pair = f"{query.descriptor.video_id} with {reference.descriptor.video_id}"
+            raise DescriptorError(error.problem, file=pair, remedy=error.remedy) from error
+
+    def _look_closely(
+        self, query: PreparedVideo, reference: PreparedVideo, threshold: float
+    ) -> tuple[dict[str, list[Segment]], dict[str, SimilarityMatrix]]:
         if not _is_long(query, reference):
             matrices = self.matrices(query, reference)
             return self.passes(matrices), matrices
@@ -392,7 +413,7 @@ class Engine:
             matrices = _matrices(
                 _between(query.tracks, window.query_start, window.query_end),
                 _between(reference.tracks, window.ref_start, window.ref_end),
-                evidence_matrix,
+                self._whole_matrix,
             )
             for name, matrix in matrices.items():
                 if is_still(matrix):

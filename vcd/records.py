@@ -43,6 +43,7 @@ FloatArray = npt.NDArray[np.float32]
 TimeArray = npt.NDArray[np.float64]
 
 _UNIT_TOLERANCE = 1e-3
+_LONGEST = 1e8  # seconds, three years: no file lasts longer, and sums and rates of times stay exact
 _TIME_DIGITS, _SCORE_DIGITS = 3, 6  # of JSON
 
 
@@ -66,7 +67,10 @@ def _check_times(times: npt.NDArray[Any], name: str) -> None:
         f"{name} must be float64 of shape (n, 2), got {times.dtype} {times.shape}",
     )
     if len(times):
-        _require(bool(np.isfinite(times).all()), f"{name} must be finite")
+        _require(
+            bool((np.abs(times) <= _LONGEST).all()),
+            f"{name} must be finite and within {_LONGEST:g} seconds",
+        )
         _require(bool((times[:, 1] >= times[:, 0]).all()), f"{name} must not end before they start")
         _require(bool((np.diff(times[:, 0]) >= 0).all()), f"{name} must not go backwards")
 
@@ -240,8 +244,8 @@ class VideoDescriptor:
             "a descriptor needs a video id, as text",
         )
         _require(
-            math.isfinite(self.duration) and self.duration >= 0,
-            f"duration must be finite and not negative, got {self.duration}",
+            0 <= self.duration <= _LONGEST,
+            f"duration must lie in [0, {_LONGEST:g}] seconds, got {self.duration}",
         )
         by_key: dict[str, Track] = {}
         given: Iterable[Track]

@@ -4,107 +4,43 @@ What carries a checksum is never read wrong; what is derived is made anew; every
 or refused by a `VcdError` that names the file.
 """
 
-import json
 import shutil
 
 import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from making import make_descriptor
+from making import make_descriptor, make_track
 from mutations import mutate
+from stored import HARD, read_or_refuse, whole_files
 
 from vcd import encoding
 from vcd.descriptors import DescriptorCache, load_background, load_manifest, models_folder
-from vcd.errors import DescriptorError, VcdError
+from vcd.engine import Engine
+from vcd.errors import ContractError, DescriptorError, VcdError
 from vcd.library import Library, LibrarySearch
 from vcd.records import Match, Segment
-from vcd.training.settings import read_settings, settings_text
-from vcd.training.visual.settings import VisualTraining
-from vcd_eval import formats
-from vcd_eval.fivr_files import read_annotation, read_results, read_video_ids
 from vcd_eval.haystack_progress import Progress
-from vcd_eval.making.recipe import read_recipe, recipe_text
-from vcd_eval.matrices import read_matrices
 
 FORMS = 24
 
-SEGMENTS = (
-    "query_id,ref_id,query_start,query_end,ref_start,ref_end,score\n"
-    "Q1,R1,0.0,5.0,10.0,15.0,0.9\nQ2,R1,1.0,2.5,0.0,1.5,0.4\n"
-)
-
-
-def whole_files(folder):
-    """Write one file of each kind; return it with what reads it."""
-    encoding.save(folder / "one.vcd", [make_descriptor("a", n=3)])
-    encoding.save(folder / "many.npz", [make_descriptor("a", n=3), make_descriptor("b", n=2)])
-    np.savez(folder / "matrices.npz", a_b_sim=np.eye(3, dtype=np.float32), a_b_fps=np.ones(2))
-    for name, text in {
-        "groundtruth.csv": SEGMENTS.replace(",score", "").replace(",0.9", "").replace(",0.4", ""),
-        "predictions.csv": SEGMENTS,
-        "candidates.csv": "query_id,ref_id,score\nQ1,R1,0.5\nQ1,R2,0.25\n",
-        "subset.csv": "video_id\nQ1\nQ2\n",
-        "recipe.toml": recipe_text(),
-        "training.toml": settings_text(VisualTraining),
-        "annotation.json": json.dumps({"q": {"ND": ["a", "b"], "DS": ["c"]}}),
-        "results.json": json.dumps({"q": {"a": 0.5, "b": 0.25}}),
-        "ids.txt": "a\nb\nc\n",
-    }.items():
-        (folder / name).write_text(text)
-    shutil.copy(models_folder() / "models.json", folder)
-    return {
-        "one.vcd": encoding.load,
-        "many.npz": encoding.load,
-        "matrices.npz": lambda path: list(read_matrices(path, [("a", "b")])),
-        "groundtruth.csv": formats.read_groundtruth,
-        "predictions.csv": formats.read_predictions,
-        "candidates.csv": formats.read_candidates,
-        "subset.csv": formats.read_subset,
-        "recipe.toml": read_recipe,
-        "training.toml": lambda path: read_settings(path, VisualTraining),
-        "annotation.json": read_annotation,
-        "results.json": lambda path: read_results(path, ["a", "b", "c"]),
-        "ids.txt": read_video_ids,
-        "models.json": lambda path: load_manifest(path.parent),
-    }
-
-
 ARTEFACTS = [
-    "one.vcd", "many.npz", "matrices.npz", "groundtruth.csv", "predictions.csv", "candidates.csv",
-    "subset.csv", "recipe.toml", "training.toml", "annotation.json", "results.json", "ids.txt",
-    "models.json",
+    "one.vcd", "many.npz", "features.npz", "matrices.npz", "groundtruth.csv", "predictions.csv",
+    "candidates.csv", "labels.csv", "metadata.csv", "subset.csv", "pairs.csv", "boxes.json",
+    "sets.json", "topic.txt", "recipe.toml", "training.toml", "annotation.json", "results.json",
+    "ids.txt", "models.json",
 ]  # fmt: skip
 CHECKED = {"one.vcd"}
-HARD = {
-    "nothing": b"",
-    "a null": b"\0",
-    "no text": b"\xff\xfe\x00\xd8" * 9,
-    "deep": b"[" * 100_000,
-    "deep object": b'{"a":' * 100_000,
-    "deep table": b"a = " + b"[" * 100_000,
-    "long number": b'{"models": ' + b"9" * 6000 + b"}",
-    "huge number": b"video_id,ref_id\n1e999,1e999\n",
-    "no number": b'{"models": NaN, "defaults": Infinity}',
-    "one long line": b"a" * 300_000,
-    "quotes": b'"' * 999,
-}
+
+
+@pytest.fixture(scope="module")
+def engine():
+    return Engine(streams="visual")
 
 
 @pytest.fixture
 def whole(tmp_path):
     return tmp_path, whole_files(tmp_path)
-
-
-def read_or_refuse(path, read):
-    """Read a file, whatever it holds; return whether it was read."""
-    try:
-        read(path)
-    except VcdError as error:
-        assert error.file is not None
-        assert path.name in str(error), error
-        return False
-    return True
 
 
 def test_whole_files_are_read(whole):
@@ -119,7 +55,7 @@ def test_damaged_files_are_read_or_refused(name, whole):
     folder, readers = whole
     path, read = folder / name, readers[name]
     data = path.read_bytes()
-    others = [path.read_bytes() for path in folder.iterdir()]
+    others = [path.read_bytes() for path in folder.iterdir() if path.is_file()]
     for number in range(FORMS):
         damaged, done = mutate(data, number, others)
         path.write_bytes(damaged)
@@ -291,3 +227,49 @@ def test_a_damaged_index_is_built_again(tmp_path, monkeypatch):
             path.write_bytes(mutate(path.read_bytes(), number, [b"other"])[0])
             streams, _ = LibrarySearch(library).refresh()
             assert len(streams["visual"]) == 240
+
+
+# What no file says, but a descriptor or a hash string may -----------------------------------------
+
+
+def strange_times(n):
+    """Return by name when n positions may be said to be."""
+    k = np.arange(n, dtype=np.float64)
+    starts_and_lengths = {
+        "one moment": (0 * k, 0),
+        "one second": (0 * k, 1),
+        "close": (1e-9 * k, 1e-9),
+        "closer than numbers": (5e-324 * k, 5e-324),
+        "apart": (9e7 / n * k, 1),
+        "all at the end": (100 * np.minimum(k, n // 2), 1),
+        "before the beginning": (0.5 * k - 9e7, 0.5),
+        "one far away": (np.where(k == n - 1, 1e8, 0.5 * k), 0),
+        "one without end": (0.5 * k, np.where(k == 0, 9e7, 0.5)),
+    }
+    return {
+        name: np.stack((starts, starts + length), axis=1)
+        for name, (starts, length) in starts_and_lengths.items()
+    }
+
+
+@pytest.mark.parametrize("n", [2, 60, 2050])  # the last are compared in windows
+@pytest.mark.parametrize("name", strange_times(2))
+def test_strange_times_cost_neither_memory_nor_a_traceback(name, n, engine):
+    model = engine.models["visual"]
+
+    def video(name, n, **changes):
+        track = make_track(n, model.dimensions, model=model.id, **changes)
+        return make_descriptor(name, tracks=[track])
+
+    strange, plain = video("q", n, times=strange_times(n)[name]), video("r", 2050, seed=1)
+    engine.match(strange, plain)
+    engine.match(plain, strange)
+    engine.match(strange, strange)
+
+
+def test_no_file_lasts_for_ever():
+    for times in ([[0, 1e9]], [[-1e300, 0]], [[0, np.inf]]):
+        with pytest.raises(ContractError, match="within 1e\\+08 seconds"):
+            make_track(1, times=np.array(times, np.float64))
+    with pytest.raises(ContractError, match="duration"):
+        make_descriptor(duration=1e9)

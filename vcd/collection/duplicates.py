@@ -79,7 +79,11 @@ def find_duplicates(
         done(1)
         if one is None or other is None:
             return None
-        match = engine.compare(one, other, threshold=min(_LEAST, policy.threshold))
+        try:
+            match = engine.compare(one, other, threshold=min(_LEAST, policy.threshold))
+        except VcdError as error:
+            on_error(error)
+            return None
         if match is None:
             return None
         match = replace(match, query_id=first.video_id, ref_id=second.video_id)

@@ -289,6 +289,8 @@ def load_manifest(folder: PathLike | None = None) -> Manifest:
                 for ids, points in data.get("operating_points", {}).items()
             },
         )
+    except ModelError as error:
+        raise ModelError(error.problem, file=path, remedy=error.remedy) from error
     except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise ModelError(
             f"is not a valid model manifest ({error})", file=path, remedy="see onnx/README.md"

@@ -19,8 +19,18 @@ if TYPE_CHECKING:
 __all__ = ["DescriptorModel", "open_session"]
 
 
-def open_session(path: Path, *, threads: int = 1) -> InferenceSession:
+def open_session(path: Path, *, threads: int = 1, keep_memory: bool = False) -> InferenceSession:
     """Load an ONNX file for the CPU.
+
+    Parameters
+    ----------
+    path : Path
+    threads : int
+        Inside one run.
+    keep_memory : bool
+        Keep what the largest runs at once took for the next ones. Right for runs of bounded size:
+        otherwise the memory of each run is left with whichever thread it ran in, and a process of
+        many threads holds it many times over, though none of it is in use.
 
     Raises
     ------
@@ -33,8 +43,7 @@ def open_session(path: Path, *, threads: int = 1) -> InferenceSession:
     options.intra_op_num_threads = threads
     options.inter_op_num_threads = 1
     options.log_severity_level = 4
-    # Arenas keep the largest batch ever seen; what vcd computes is small, memory is better freed.
-    options.enable_cpu_mem_arena = False
+    options.enable_cpu_mem_arena = keep_memory
     try:
         return onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
     except Exception as error:  # onnxruntime raises its own classes, all plain exceptions
@@ -109,5 +118,7 @@ class DescriptorModel:
     def _loaded(self) -> InferenceSession:
         with self._lock:
             if self._session is None:
-                self._session = open_session(self.info.verify(), threads=self._threads)
+                self._session = open_session(
+                    self.info.verify(), threads=self._threads, keep_memory=True
+                )
             return self._session

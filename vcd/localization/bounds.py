@@ -10,6 +10,8 @@ from vcd.records import Segment, Stream, TimeArray
 
 __all__ = ["TimeAxis", "to_segment"]
 
+_LEAST_SPACING = 1e-6  # seconds; below, positions are as good as at one moment
+
 
 class TimeAxis:
     """The positions of one side of a matrix on the clock of its file.
@@ -33,7 +35,7 @@ class TimeAxis:
         steps = np.diff(centres)
         steps = steps[steps > 0]
         spacing = median(steps) if len(steps) else float(times[0, 1] - times[0, 0])
-        if spacing <= 0:
+        if spacing < _LEAST_SPACING:
             spacing = 1.0
         self.rate = 1 / spacing
         self.start, self.end = float(times[0, 0]), float(times[:, 1].max())

@@ -23,6 +23,7 @@ Reals = npt.NDArray[np.float64]
 Integers = npt.NDArray[np.int64]
 
 _BARRIER = np.float32(-1e9)
+_STEEPEST = 1000  # columns a row; copies of films of a hundredth of the other's rate have 200
 _TILE_CELLS = 100_000
 _GROUP_CELLS = 16_000  # sums that are walked together stay in the first caches
 _BATCH_CELLS = 200_000
@@ -75,9 +76,11 @@ class LineSearch:
     def __init__(self, evidence: FloatArray, slopes: Reals, bonus: Reals) -> None:
         self._turned = evidence.shape[0] > evidence.shape[1]
         self._evidence = evidence.T if self._turned else evidence
-        self._slopes = 1 / slopes if self._turned else slopes
-        steep = np.abs(self._slopes)
         n, m = self._evidence.shape
+        # A line steeper than the matrix is wide meets one row alone, but would widen all arrays.
+        steepest = max(m, _STEEPEST)
+        self._slopes = np.clip(1 / slopes if self._turned else slopes, -steepest, steepest)
+        steep = np.abs(self._slopes)
         self._width = m + int(np.ceil(steep.max()))
         self._shifts: Integers = np.rint(steep[:, None] * np.arange(n)).astype(np.int64)
         self._wrapped: Integers = np.ascontiguousarray(self._shifts.T % self._width)

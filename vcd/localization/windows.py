@@ -22,8 +22,8 @@ from vcd.similarity import PreparedTrack, pooled_matrix
 __all__ = ["Window", "coarse_windows", "find_windows"]
 
 _COARSE_RATE = 1.0  # groups a second; at half of it a tenth of the copies is lost
-_TILE = 3600.0  # seconds of each side that are looked at together
-_TILE_OVERLAP = 30.0
+_TILE = 3600  # groups of each side that are looked at together: an hour, and always as many
+_TILE_OVERLAP = 30
 
 _SPEEDS = 9
 _LEAST_EVIDENCE = 5.0
@@ -34,6 +34,7 @@ _EXPLAINED = np.float32(-1)
 _MARGIN = 20.0
 _LEAST_SIDE = 60.0  # a smaller matrix tells too little of what chance reaches
 _LONGEST = 240.0
+_FEWEST = 60
 _OVERLAP = 20.0  # shared by neighbouring windows of one copy, so that its pieces can be joined
 _WORTH = 1.2  # two windows become one where it is no larger than this times the larger
 _LARGEST_JOINED = 320.0
@@ -77,8 +78,8 @@ def find_windows(
     found: list[Window] = []
     for stream in sorted(query.keys() & reference.keys()):
         steps = _step(query[stream]), _step(reference[stream])
-        for rows in _tiles(query[stream]):
-            for columns in _tiles(reference[stream]):
+        for rows in _tiles(query[stream], steps[0]):
+            for columns in _tiles(reference[stream], steps[1]):
                 found += coarse_windows(pooled_matrix(rows, columns, *steps))
     return _joined(found)
 
@@ -107,7 +108,7 @@ def coarse_windows(matrix: SimilarityMatrix) -> list[Window]:
         lines = _apart(search.strong(_LEAST_EVIDENCE))
         for line in lines:
             segment = to_segment(line, query, ref, 0.0, frozenset())
-            found += [_around(piece) for piece in _pieces(segment)]
+            found += [_around(piece) for piece in _pieces(segment, len(line.rows))]
             evidence[_box(line, evidence.shape[1])] = _EXPLAINED
         if not lines:
             break
@@ -119,14 +120,10 @@ def _step(track: PreparedTrack) -> int:
     return max(1, round(TimeAxis(track.track.times).rate / _COARSE_RATE))
 
 
-def _tiles(track: PreparedTrack) -> Iterator[PreparedTrack]:
-    if not len(track.track):
-        return
-    end = float(track.track.times[:, 1].max())
-    for start in np.arange(0, end, _TILE):
-        tile = track.between(float(start), float(start) + _TILE + _TILE_OVERLAP)
-        if len(tile.track):
-            yield tile
+def _tiles(track: PreparedTrack, step: int) -> Iterator[PreparedTrack]:
+    """Cut a track by its positions: their times may be anything."""
+    for first in range(0, len(track.track), _TILE * step):
+        yield track.at(slice(first, first + (_TILE + _TILE_OVERLAP) * step))
 
 
 def _apart(lines: Iterable[Line]) -> list[Line]:
@@ -155,10 +152,16 @@ def _box(line: Line, columns: int) -> tuple[slice, slice]:
     return slice(line.first, line.last + 1), slice(first, last)
 
 
-def _pieces(segment: Segment) -> list[Window]:
-    """Cut a segment into boxes along its line, each at most `_LONGEST` seconds of the query."""
+def _pieces(segment: Segment, rows: int) -> list[Window]:
+    """Cut a segment into boxes along its line, each at most `_LONGEST` seconds of the query.
+
+    Boxes of fewer than `_FEWEST` of the rows are longer instead: rows may lie far apart.
+    """
     length = segment.query_end - segment.query_start
+    if not length:  # all its positions lie at one moment
+        return []
     count = max(1, math.ceil((length - _OVERLAP) / (_LONGEST - _OVERLAP)))
+    count = min(count, math.ceil(rows / _FEWEST))
     stride = (length - _OVERLAP) / count if count > 1 else length
     pieces = []
     for k in range(count):

@@ -102,6 +102,10 @@ class Limits:
         seven hours.
     max_segments : int
         Of one match; the most probable are kept, and that is logged as a warning.
+    max_matrix : int
+        Cells, of four bytes, of a similarity matrix that is made at once; a pair that needs a
+        larger one raises `DescriptorError`. Long videos are compared in windows of some minutes,
+        which reach the default at some 50 positions a second.
 
     Raises
     ------
@@ -121,6 +125,7 @@ class Limits:
     max_descriptor: int = 4 << 30
     max_hash: int = 1 << 25
     max_segments: int = 1000
+    max_matrix: int = 1 << 28
 
     def __post_init__(self) -> None:
         for field in fields(self):

@@ -158,8 +158,22 @@ def cosine_matrix(query: PreparedTrack, reference: PreparedTrack) -> SimilarityM
     return SimilarityMatrix(values, q.times, r.times, q.stream)
 
 
-def evidence_matrix(query: PreparedTrack, reference: PreparedTrack) -> SimilarityMatrix:
-    """Return the normalised matrix of two tracks: centred cosines, and evidence for a copy."""
+def evidence_matrix(
+    query: PreparedTrack, reference: PreparedTrack, *, most_cells: int | None = None
+) -> SimilarityMatrix:
+    """Return the normalised matrix of two tracks: centred cosines, and evidence for a copy.
+
+    Raises
+    ------
+    DescriptorError
+        As `cosine_matrix`, or the matrix would have more cells than that.
+    """
+    rows, columns = len(query.track), len(reference.track)
+    if most_cells is not None and rows * columns > most_cells:
+        raise DescriptorError(
+            f"needs a matrix of {rows} x {columns} cells, more than the limit of {most_cells:g}",
+            remedy="raise max_matrix to compare it all the same, or describe fewer frames a second",
+        )
     return normalise(
         cosine_matrix(query, reference),
         query_background=query.background,

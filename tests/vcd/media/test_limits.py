@@ -7,7 +7,7 @@ from dataclasses import fields
 import av
 import pytest
 import typer
-from making import make_descriptor
+from making import make_descriptor, make_track
 
 from vcd import encoding
 from vcd.detection import Detector
@@ -31,7 +31,7 @@ BROKEN_BY_A_FILM = {
 }
 # Broken by what tests/vcd/media/test_isolation.py does to a process.
 BROKEN_BY_A_PROCESS = {"max_stall", "max_cpu_time", "max_memory"}
-OTHERS = {"max_descriptor", "max_hash", "max_segments"}
+OTHERS = {"max_descriptor", "max_hash", "max_matrix", "max_segments"}
 
 
 def test_no_limit_is_left_out():
@@ -96,6 +96,22 @@ def test_segments_are_limited(caplog):
     assert [s.score for s in found.segments] == [0.5, 0.6]
     assert "raise max_segments" in caplog.text
     assert Engine(limits=Limits(max_segments=7)).detector.max_segments == 7
+
+
+@pytest.mark.parametrize("positions", [40, 2100])  # compared whole, and in windows
+def test_matrices_are_limited(positions):
+    engine = Engine(limits=Limits(max_matrix=1000), streams="visual")
+    model = engine.models["visual"]
+    videos = [
+        make_descriptor(name, tracks=[make_track(positions, model.dimensions, model=model.id)])
+        for name in ("first", "second")
+    ]
+    errors = []
+    assert engine.match(*videos, on_error=errors.append) == []
+    (error,) = errors
+    assert isinstance(error, DescriptorError)
+    assert "first with second: needs a matrix of" in str(error)
+    assert "raise max_matrix" in error.remedy
 
 
 def test_limits_are_options():
