@@ -22,7 +22,6 @@ from pathlib import Path
 import numpy as np
 
 from vcd import Engine
-from vcd.descriptors import load_manifest
 from vcd.media import SAMPLE_RATE, Samples, Sampling, find_media, get_decoder
 from vcd_eval.making.editing import change_tempo
 from vcd_eval.making.sound_edits import SOUND_EDITS, edit_sound
@@ -114,8 +113,7 @@ def main() -> None:
         if len(samples) > 2 * STRETCH * SAMPLE_RATE:
             sounds.append(samples[: round(REFERENCE * SAMPLE_RATE)])
     sounds = [sounds[k] for k in rng.permutation(len(sounds))[: options.references]]
-    engine = Engine(streams=["audio"], cache=None, isolation="none")
-    balanced = load_manifest().threshold([engine.models["audio"]], "balanced")
+    engine = Engine(streams=["audio"], threshold="balanced", cache=None, isolation="none")
     kinds = {"vcd's rows": lambda path, _: described(path).tracks["audio"].unit_vectors()}
     kinds["log-mel"] = lambda _, samples: log_mel(samples)
     if shutil.which("fpcalc"):
@@ -139,15 +137,13 @@ def main() -> None:
         for own in rng.choice(len(sounds), min(options.queries, len(sounds)), replace=False):
             first = int(rng.integers(len(sounds[own]) - round(STRETCH * SAMPLE_RATE)))
             stretch = sounds[own][first : first + round(STRETCH * SAMPLE_RATE)]
-            other = sounds[rng.integers(len(sounds))][: len(stretch)]
+            other = sounds[own - 1][: len(stretch)]
             for name, samples in versions(stretch, other, rng):
                 query, rows = rows_of(samples)
                 match = engine.compare(query, listed[own][0])
                 start = first / SAMPLE_RATE
                 at = [
-                    segment.score >= balanced
-                    and segment.ref_start < start + STRETCH
-                    and segment.ref_end > start
+                    segment.ref_start < start + STRETCH and segment.ref_end > start
                     for segment in (match.segments if match else ())
                 ]
                 best = [

@@ -20,7 +20,7 @@ import numpy.typing as npt
 from vcd import __version__
 from vcd.descriptors import load_background
 from vcd.engine import Engine, PreparedVideo
-from vcd.errors import EvaluationError, PathLike, VcdError
+from vcd.errors import DescriptorError, EvaluationError, PathLike, VcdError
 from vcd.localization import LineLocalizer, Localizer
 from vcd.media import reading_cost
 from vcd.records import FloatArray, Match
@@ -176,7 +176,11 @@ def run_haystack(
 
     def compare(query: PreparedVideo, reference: PreparedVideo) -> dict[str, Match]:
         started = time.thread_time()
-        found = engine.compare_streams(query, reference)
+        try:
+            found = engine.compare_streams(query, reference)
+        except DescriptorError as error:  # a pair too large to be compared
+            on_error(error)
+            return {}
         cpu.append(time.thread_time() - started)
         return found
 

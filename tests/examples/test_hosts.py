@@ -120,7 +120,7 @@ def test_a_large_matrix_is_measured_by_some_of_its_cells():
     rows /= np.linalg.norm(rows, axis=1, keepdims=True)
     times = np.stack((np.arange(1300.0), np.arange(1300.0) + 2), axis=1) / 4
     tracks = [
-        {"audio": Track("audio", "audio-1", times[:n], rows[-n:], np.ones(n, np.float32))}
+        {"audio": Track("audio", "audio-2", times[:n], rows[-n:], np.ones(n, np.float32))}
         for n in (400, 1300)
     ]
     found = models.excess("audio", *(video["audio"].vectors for video in tracks))

@@ -328,20 +328,39 @@ def test_sound_moved_against_the_picture_gives_two_segments(engine, demo):
     assert offsets["visual",] - offsets["audio",] == pytest.approx(5, abs=0.8)
 
 
-def test_a_bordered_copy_is_found_by_its_inner_view(engine, demo, tmp_path):
-    """A query drawn small into a wide grey frame."""
-    source = demo.folder / "queries" / "inside_a_longer_video.mp4"
-    framed = tmp_path / "framed.mp4"
-    with av.open(str(source)) as given, av.open(str(framed), "w") as made:
+def put_together(source, folder, draw):
+    """Return a film of the frames of another one, each drawn by a function of its picture."""
+    path = folder / "made.mp4"
+    with av.open(str(source)) as given, av.open(str(path), "w") as made:
         stream = made.add_stream("libx264", rate=15)
         stream.width, stream.height, stream.pix_fmt = 320, 180, "yuv420p"
-        for frame in given.decode(video=0):
-            canvas = np.full((180, 320, 3), 60, np.uint8)
-            canvas[45:135, 80:240] = frame.reformat(160, 90, format="rgb24").to_ndarray()
+        for number, frame in enumerate(given.decode(video=0)):
+            canvas = draw(frame, number)
             made.mux(stream.encode(av.VideoFrame.from_ndarray(canvas, format="rgb24")))
         made.mux(stream.encode())
-    described = engine.describe(framed)
-    assert len(described.tracks["visual/inner"]) > 0.8 * described.tracks["visual"].weight.sum()
+    return path
+
+
+def bordered(frame, _):
+    canvas = np.full((180, 320, 3), 60, np.uint8)
+    canvas[45:135, 80:240] = frame.reformat(160, 90, format="rgb24").to_ndarray()
+    return canvas
+
+
+def beside_another(frame, number):
+    """The picture in the left half; soft moving clouds, which are nowhere else, in the right."""
+    rows, columns = np.mgrid[0:180, 0:160] / 30
+    cloud = 150 + 60 * np.sin(rows + number / 9) * np.cos(columns * 1.3 - number / 7)
+    right = np.stack([cloud, cloud[::-1], 255 - cloud], axis=2).astype(np.uint8)
+    return np.concatenate([frame.reformat(160, 180, format="rgb24").to_ndarray(), right], axis=1)
+
+
+@pytest.mark.parametrize(("draw", "view"), [(bordered, "inner"), (beside_another, "first")])
+def test_a_copy_in_a_part_of_the_frame_is_found_by_its_view(engine, demo, tmp_path, draw, view):
+    made = put_together(demo.folder / "queries" / "inside_a_longer_video.mp4", tmp_path, draw)
+    described = engine.describe(made)
+    speaking = described.tracks["visual"].weight.sum()
+    assert len(described.tracks[f"visual/{view}"]) > 0.8 * speaking
     whole = replace(described, tracks={"visual": described.tracks["visual"]})
     best = {}
     for name, query in (("both", described), ("whole", whole)):

@@ -51,8 +51,8 @@ def describe_file(
     Returns
     -------
     VideoDescriptor
-        With a track for each wanted stream that the file has, perhaps none, and a further view of
-        the picture where frames have borders; vectors are int8.
+        With a track for each wanted stream that the file has, perhaps none, and further views of
+        the picture where frames have borders, halves or an inset; vectors are int8.
 
     Raises
     ------

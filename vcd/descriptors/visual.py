@@ -43,8 +43,8 @@ class VisualTrackBuilder:
     """
 
     def __init__(self, model: DescriptorModel) -> None:
-        self._full = _View(model)
-        self._others = {view: _View(model) for view in VIEWS}
+        self._full = _View(model, every_frame=True)
+        self._others = {view: _View(model, every_frame=False) for view in VIEWS}
         self._last: npt.NDArray[np.uint8] | None = None
 
     def add(self, frame: Frame) -> None:
@@ -73,17 +73,8 @@ class VisualTrackBuilder:
         tracks = [self._full.finish()]
         for name, view in self._others.items():
             track = view.finish()
-            there = np.flatnonzero(track.weight)
-            if len(there):
-                tracks.append(
-                    replace(
-                        track,
-                        view=name,
-                        times=track.times[there],
-                        vectors=track.vectors[there],
-                        weight=track.weight[there],
-                    )
-                )
+            if len(track):
+                tracks.append(replace(track, view=name))
         return tracks
 
 
@@ -95,34 +86,39 @@ def _filling(part: npt.NDArray[np.uint8], whole: npt.NDArray[np.uint8]) -> npt.N
 
 
 class _View:
-    """One view of every frame, described in batches; None stands for nothing to describe."""
+    """One view of frames, described in batches; None stands for nothing to describe.
 
-    def __init__(self, model: DescriptorModel) -> None:
-        self._model = model
+    With `every_frame`, frames with nothing to describe get a row of zeros; else they get none.
+    """
+
+    def __init__(self, model: DescriptorModel, *, every_frame: bool) -> None:
+        self._model, self._every_frame = model, every_frame
         self._pixels: list[npt.NDArray[np.uint8]] = []
         self._times: list[tuple[float, float]] = []
-        self._described: list[int] = []  # by frame: which vector, or -1
+        self._described: list[int] = []  # by row: which vector, or -1
+        self._last = -1  # that of the last frame
         self._number = 0  # of vectors
         self._vectors: list[FloatArray] = []
 
     def repeat(self, times: tuple[float, float]) -> None:
         """Take a frame that is the same as the one before."""
-        self._times.append(times)
-        self._described.append(self._described[-1])
+        if self._last >= 0 or self._every_frame:
+            self._times.append(times)
+            self._described.append(self._last)
 
     def add(self, times: tuple[float, float], pixels: npt.NDArray[np.uint8] | None) -> None:
-        self._times.append(times)
+        """Take a frame."""
+        self._last = -1 if pixels is None else self._number
+        self.repeat(times)
         if pixels is None:
-            self._described.append(-1)
             return
-        self._described.append(self._number)
         self._number += 1
         self._pixels.append(pixels)
         if len(self._pixels) == _BATCH:
             self._describe()
 
     def finish(self) -> Track:
-        """Return the track of all frames."""
+        """Return the track of all rows."""
         if self._pixels:
             self._describe()
         info = self._model.info

@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from vcd.descriptors import INNER_VIEW
+from vcd.descriptors import VIEWS
 from vcd.encoding import write_whole
 from vcd.errors import ContractError, DescriptorError, OutputError
 from vcd.library.candidates import Candidate, Hits, evidence_of_hits, rank
@@ -42,14 +42,14 @@ logger = logging.getLogger("vcd")
 NEIGHBOURS = 32
 """Positions asked for at each moment of a query."""
 
-_FORMAT = 1
+_FORMAT = 2
 _STEP = 0.5  # seconds between the moments of a query that are asked for, at least
 _STATE = "state.json"
 _FRESH = 50_000  # positions beyond the index from which it is built anew,
 _FRESH_SHARE = 0.2  # or this share of it, whichever is more
 _DEAD_SHARE = 0.3  # of its videos that are gone, from which the same is done
 _ORPHAN_AGE = 24 * 3600.0  # seconds; files of a build that was killed are removed after that
-_VIEWS = (FULL_VIEW, INNER_VIEW)
+_VIEWS = (FULL_VIEW, *VIEWS)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -351,8 +351,13 @@ def _hits(track: PreparedTrack, index: StreamIndex, living: Ids) -> Hits:
     thinning = max(1, round(_STEP / max(step, 1e-3)))
     speaking = np.flatnonzero(track.track.weight > 0)
     speaking = speaking[speaking % thinning == 0]
-    rows = np.concatenate([speaking, *(rows for rows, _ in track.views)])
-    vectors = np.concatenate([track.vectors[speaking], *(vectors for _, vectors in track.views)])
+    parts = [
+        (rows[kept], vectors[kept])
+        for rows, vectors in track.views
+        for kept in [rows % thinning == 0]
+    ]
+    rows = np.concatenate([speaking, *(rows for rows, _ in parts)])
+    vectors = np.concatenate([track.vectors[speaking], *(vectors for _, vectors in parts)])
     cosines, ids = index.search(vectors, NEIGHBOURS, living)
     return Hits(
         moments=rows,

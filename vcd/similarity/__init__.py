@@ -1,7 +1,13 @@
 """Similarity: two tracks in, one matrix out; cosine, background statistics, evidence, fusion."""
 
 from vcd.similarity.background import BackgroundStatistics, background_statistics
-from vcd.similarity.cosine import PreparedTrack, cosine_matrix, evidence_matrix, prepare
+from vcd.similarity.cosine import (
+    PreparedTrack,
+    check_cells,
+    cosine_matrix,
+    evidence_matrix,
+    prepare,
+)
 from vcd.similarity.evidence import UNKNOWN_LEVEL, normalise
 from vcd.similarity.fusion import fuse
 from vcd.similarity.pooling import is_long, overview, pooled_matrix
@@ -13,6 +19,7 @@ __all__ = [
     "PreparedTrack",
     "Refiner",
     "background_statistics",
+    "check_cells",
     "cosine_matrix",
     "evidence_matrix",
     "fuse",

@@ -14,7 +14,7 @@ from vcd.records import FloatArray, SimilarityMatrix, Track
 from vcd.similarity.background import BackgroundStatistics, background_statistics
 from vcd.similarity.evidence import normalise
 
-__all__ = ["PreparedTrack", "cosine_matrix", "evidence_matrix", "prepare"]
+__all__ = ["PreparedTrack", "check_cells", "cosine_matrix", "evidence_matrix", "prepare"]
 
 
 View = tuple[npt.NDArray[np.intp], FloatArray]
@@ -158,6 +158,22 @@ def cosine_matrix(query: PreparedTrack, reference: PreparedTrack) -> SimilarityM
     return SimilarityMatrix(values, q.times, r.times, q.stream)
 
 
+def check_cells(query: PreparedTrack, reference: PreparedTrack, most: int) -> None:
+    """Refuse two tracks whose matrix is too large; comparing them takes several such matrices.
+
+    Raises
+    ------
+    DescriptorError
+        The matrix would have more cells than that.
+    """
+    rows, columns = len(query.track), len(reference.track)
+    if rows * columns > most:
+        raise DescriptorError(
+            f"needs a matrix of {rows} x {columns} cells, more than the limit of {most:g}",
+            remedy="raise max_matrix to compare it all the same, or describe fewer frames a second",
+        )
+
+
 def evidence_matrix(
     query: PreparedTrack, reference: PreparedTrack, *, most_cells: int | None = None
 ) -> SimilarityMatrix:
@@ -168,12 +184,8 @@ def evidence_matrix(
     DescriptorError
         As `cosine_matrix`, or the matrix would have more cells than that.
     """
-    rows, columns = len(query.track), len(reference.track)
-    if most_cells is not None and rows * columns > most_cells:
-        raise DescriptorError(
-            f"needs a matrix of {rows} x {columns} cells, more than the limit of {most_cells:g}",
-            remedy="raise max_matrix to compare it all the same, or describe fewer frames a second",
-        )
+    if most_cells is not None:
+        check_cells(query, reference, most_cells)
     return normalise(
         cosine_matrix(query, reference),
         query_background=query.background,

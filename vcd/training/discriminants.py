@@ -7,6 +7,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from vcd.errors import ContractError
+
 __all__ = ["discriminants"]
 
 
@@ -32,7 +34,14 @@ def discriminants(
     mean : ndarray, shape (features,)
     projection : ndarray, shape (features, count)
         ``(features - mean) @ projection`` is the result.
+
+    Raises
+    ------
+    ContractError
+        More directions are asked for than there are features.
     """
+    if count > plain.shape[1]:
+        raise ContractError(f"{count} directions were asked for of {plain.shape[1]} features")
     mean = plain.mean(axis=0, dtype=np.float64)
     changes = (edited - plain).reshape(-1, plain.shape[1]).astype(np.float64)
     within = changes.T @ changes / len(changes)

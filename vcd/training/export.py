@@ -62,6 +62,7 @@ def export_model(
     input_name, axes = (
         ("pictures", {0: "batch"}) if stream == "visual" else ("samples", {0: "batch", 1: "time"})
     )
+    rows = "batch" if stream == "visual" else "windows"  # of which a run of sound has several
     buffer = io.BytesIO()
     with warnings.catch_warnings(), torch.inference_mode():
         warnings.simplefilter("ignore")
@@ -72,7 +73,7 @@ def export_model(
             buffer,
             input_names=[input_name],
             output_names=["descriptor"],
-            dynamic_axes={input_name: axes, "descriptor": {0: "batch"}},
+            dynamic_axes={input_name: axes, "descriptor": {0: rows}},
             opset_version=OPSET,
             dynamo=False,
         )

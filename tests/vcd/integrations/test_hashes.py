@@ -2,13 +2,14 @@
 
 import base64
 import zlib
+from dataclasses import replace
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from vcd.descriptors import load_manifest
+from vcd.descriptors import VIEWS, load_manifest
 from vcd.errors import HashStringError
 from vcd.integrations.threatexchange import hashes
 from vcd.integrations.threatexchange.hashes import compact_hash, full_hash, parse_hash
@@ -46,8 +47,11 @@ def resealed(text, **changes):
     return ":".join([*values[:4], hashes._checksum(values), values[4]])
 
 
-def test_full_hash_comes_back_whole_but_nameless():
+@pytest.mark.parametrize("views", [(), ("inner",), VIEWS])
+def test_full_hash_comes_back_whole_but_nameless(views):
+    further = [replace(track("visual", 40, seed=9 + k), view=v) for k, v in enumerate(views)]
     described = video()
+    described = replace(described, tracks=[*described.tracks.values(), *further])
     parsed = parse_hash(full_hash(described), MODELS)
     assert not parsed.compact
     assert parsed.descriptor.duration == described.duration

@@ -5,6 +5,7 @@ import pytest
 
 torch = pytest.importorskip("torch", reason="needs the extra train")
 
+from vcd.errors import ContractError
 from vcd.training.discriminants import discriminants
 from vcd.training.evidence import Both, Linear, narrow
 
@@ -64,10 +65,13 @@ def test_a_narrow_head_gives_the_same_directions_of_what_the_wide_one_gave():
     head = torch.nn.Linear(5, 12)
     inputs = torch.randn(9, 5, generator=torch.Generator().manual_seed(2))
     narrower = narrow(head, copies(), 4)
+    plain, edited = (torch.cat(part).numpy() for part in zip(*copies(), strict=True))
+    _, projection = discriminants(plain, edited, 4, shrinkage=10.0)
     with torch.inference_mode():
-        wide, few = head(inputs), narrower(inputs)
-        # Every direction that is kept is a linear function of what the wide head gives.
-        solution = torch.linalg.lstsq(wide.double(), few.double()).solution
-        torch.testing.assert_close(wide.double() @ solution, few.double(), atol=1e-4, rtol=0)
-    assert few.shape == (9, 4)
-    assert narrower.in_features == 5
+        expected = head(inputs).double() @ torch.from_numpy(projection)
+        torch.testing.assert_close(narrower(inputs).double(), expected, atol=1e-5, rtol=1e-4)
+
+
+def test_more_directions_than_features_are_refused():
+    with pytest.raises(ContractError, match="7 directions"):
+        discriminants(np.eye(6), np.eye(6), 7)

@@ -22,6 +22,7 @@ from vcd.similarity import (
     BackgroundStatistics,
     PreparedTrack,
     background_statistics,
+    check_cells,
     cosine_matrix,
     normalise,
 )
@@ -92,17 +93,20 @@ def compare(engine: Engine, query: PreparedHash, reference: PreparedHash) -> Mat
     """Return the match of two hashes, or None."""
     if not query.compact and not reference.compact:
         return engine.compare(query.video, reference.video)
-    matrices = _matrices(query, reference)
+    matrices = _matrices(query, reference, engine.limits.max_matrix)
     ids = query.video.descriptor.video_id, reference.video.descriptor.video_id
     return engine.detector.detect(*ids, engine.passes(matrices), matrices)
 
 
-def _matrices(query: PreparedHash, reference: PreparedHash) -> dict[str, SimilarityMatrix]:
+def _matrices(
+    query: PreparedHash, reference: PreparedHash, most: int
+) -> dict[str, SimilarityMatrix]:
     matrices: dict[str, SimilarityMatrix] = {}
     for stream, q in query.video.tracks.items():
         r = reference.video.tracks.get(stream)
         if r is None:
             continue
+        check_cells(q, r, most)
         cosines = cosine_matrix(q, r)
         values = _back(cosines.values, query.compact, reference.compact)
         matrices[stream] = normalise(

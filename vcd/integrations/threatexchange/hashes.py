@@ -32,7 +32,7 @@ from typing import Literal
 import numpy as np
 import numpy.typing as npt
 
-from vcd.descriptors import ModelInfo
+from vcd.descriptors import VIEWS, ModelInfo
 from vcd.errors import DescriptorError, HashStringError
 from vcd.records import STREAMS, Health, Stream, Track, VideoDescriptor
 
@@ -232,7 +232,7 @@ def _unpack_full(
     milliseconds: int, names: Mapping[Stream, _TrackName], payload: bytes, most_bytes: int
 ) -> VideoDescriptor:
     expected = sum(name.count * (_ROW_BYTES + name.dimensions) for name in names.values())
-    most = min(_HEADER_BYTES + 2 * expected, most_bytes)  # twice: there may be a second view
+    most = min(_HEADER_BYTES + (1 + len(VIEWS)) * expected, most_bytes)
     inflate = zlib.decompressobj()
     try:
         data = inflate.decompress(payload, most)

@@ -322,7 +322,7 @@ class VcdIndex(SignalTypeIndex[T]):
         for signal_str, entry in entries:
             try:
                 self.add(signal_str, entry)
-            except HashStringError as error:
+            except VcdError as error:
                 logger.warning("not in the index: %.40s... %s", signal_str, error)
 
     def query(self, query: str) -> Sequence[IndexMatch[T]]:
@@ -356,7 +356,11 @@ class VcdIndex(SignalTypeIndex[T]):
                 queries[True] = prepare(engine, asked, others_compact=True)
             statistics = None if asked.compact else self._statistics[number]
             reference = prepare(engine, found, others_compact=asked.compact, statistics=statistics)
-            match = compare(engine, queries[found.compact], reference)
+            try:
+                match = compare(engine, queries[found.compact], reference)
+            except VcdError as error:
+                logger.warning("left out: %.40s... %s", text, error)
+                continue
             missed = 0 if match is not None else missed + 1
             if match is not None:
                 yield _info(match, found.checksum), text

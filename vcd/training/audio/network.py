@@ -173,13 +173,13 @@ def load_network(weights: Path) -> tuple[AudioNetwork, AudioTraining]:
     """
     try:
         state: dict[str, Any] = torch.load(weights, map_location="cpu", weights_only=True)
+        settings = AudioTraining(**state["settings"])
+        network = AudioNetwork(settings.dimensions, settings.width)
+        network.load_state_dict({name: value.float() for name, value in state["weights"].items()})
     except (OSError, RuntimeError, pickle.UnpicklingError) as error:
         raise ModelError(
-            f"holds no weights of a run ({type(error).__name__})",
+            f"holds no weights of such a network ({type(error).__name__})",
             file=weights,
-            remedy="name a folder that vcd train audio has written to",
+            remedy="name a folder that vcd train audio of this version has written to",
         ) from error
-    settings = AudioTraining(**state["settings"])
-    network = AudioNetwork(settings.dimensions, settings.width)
-    network.load_state_dict({name: value.float() for name, value in state["weights"].items()})
     return network.eval(), settings

