@@ -16,12 +16,12 @@ import numpy as np
 import numpy.typing as npt
 
 from vcd.descriptors import (
-    VIEWS,
     Describer,
     DescribeSettings,
     DescriptorCache,
     Manifest,
     ModelInfo,
+    further_tracks,
     load_background,
     load_manifest,
 )
@@ -52,7 +52,6 @@ from vcd.records import (
     Segment,
     SimilarityMatrix,
     Stream,
-    Track,
     VideoDescriptor,
 )
 from vcd.similarity import PreparedTrack, Refiner, evidence_matrix, fuse, is_long, overview, prepare
@@ -331,7 +330,7 @@ class Engine:
             stream: prepare(
                 track,
                 load_background(self.models[stream]),
-                views=_views(descriptor, track),
+                views=further_tracks(descriptor, track.stream),
             )
             for stream in self.streams
             if (track := descriptor.tracks.get(stream)) is not None and len(track)
@@ -632,12 +631,6 @@ def _matrices(
     if len(found) == len(STREAMS):
         found["fused"] = fuse(found["visual"], found["audio"])
     return found
-
-
-def _views(descriptor: VideoDescriptor, track: Track) -> list[Track]:
-    """Return the further views of a track that vcd itself makes; others are a user's own."""
-    found = (descriptor.tracks.get(f"{track.stream}/{view}") for view in VIEWS)
-    return [view for view in found if view is not None]
 
 
 def _confidences(

@@ -24,7 +24,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from vcd.descriptors import VIEWS, load_manifest
+from vcd.descriptors import further_tracks, load_manifest
 from vcd.descriptors.manifest import FILE_NAME
 from vcd.detection import STILL, Calibration
 from vcd.encoding import write_whole
@@ -378,11 +378,9 @@ def _still(video: VideoDescriptor, rng: np.random.Generator) -> VideoDescriptor 
     one = slice(k, k + 1)
     moment = _taken(track, one)
     tracks = [moment]
-    for name in VIEWS:
-        view = video.tracks.get(f"visual/{name}")
-        if view is not None:
-            there = np.flatnonzero((view.times == moment.times).all(axis=1))[:1]
-            tracks += [_taken(view, there)] if len(there) else []
+    for view in further_tracks(video, "visual"):
+        there = np.flatnonzero((view.times == moment.times).all(axis=1))[:1]
+        tracks += [_taken(view, there)] if len(there) else []
     return VideoDescriptor(f"{video.video_id}-still", video.duration, {t.key: t for t in tracks})
 
 

@@ -6,7 +6,7 @@ from vcd.descriptors.describe import DescribeSettings, describe_file
 from vcd.descriptors.describer import Describer
 from vcd.descriptors.manifest import Manifest, ModelInfo, RefinerInfo, load_manifest, models_folder
 from vcd.descriptors.runtime import DescriptorModel
-from vcd.descriptors.views import INNER_VIEW, VIEWS
+from vcd.descriptors.views import INNER_VIEW, VIEWS, further_tracks
 
 __all__ = [
     "INNER_VIEW",
@@ -20,6 +20,7 @@ __all__ = [
     "RefinerInfo",
     "default_cache_folder",
     "describe_file",
+    "further_tracks",
     "load_background",
     "load_manifest",
     "models_folder",

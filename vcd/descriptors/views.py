@@ -7,8 +7,9 @@ import numpy.typing as npt
 
 from vcd.descriptors.borders import inside_borders
 from vcd.descriptors.seams import FIRST, INSET, SECOND, parts
+from vcd.records import Stream, Track, VideoDescriptor
 
-__all__ = ["INNER_VIEW", "VIEWS", "views_of"]
+__all__ = ["INNER_VIEW", "VIEWS", "further_tracks", "views_of"]
 
 INNER_VIEW = "inner"
 """The view of frames without the flat borders around them; only frames that have some are in it."""
@@ -38,3 +39,9 @@ def views_of(pixels: Pixels) -> dict[str, Pixels]:
         inside = inside_borders(part)
         found[view] = part if inside is None else inside
     return found
+
+
+def further_tracks(descriptor: VideoDescriptor, stream: Stream) -> list[Track]:
+    """Return the tracks of a stream that are of `VIEWS`; those of other views are a user's own."""
+    found = (descriptor.tracks.get(f"{stream}/{view}") for view in VIEWS)
+    return [track for track in found if track is not None]

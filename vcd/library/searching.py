@@ -350,14 +350,10 @@ def _hits(track: PreparedTrack, index: StreamIndex, living: Ids) -> Hits:
     step = float(np.median(np.diff(starts))) if len(starts) > 1 else _STEP
     thinning = max(1, round(_STEP / max(step, 1e-3)))
     speaking = np.flatnonzero(track.track.weight > 0)
-    speaking = speaking[speaking % thinning == 0]
-    parts = [
-        (rows[kept], vectors[kept])
-        for rows, vectors in track.views
-        for kept in [rows % thinning == 0]
-    ]
-    rows = np.concatenate([speaking, *(rows for rows, _ in parts)])
-    vectors = np.concatenate([track.vectors[speaking], *(vectors for _, vectors in parts)])
+    rows = np.concatenate([speaking, *(rows for rows, _ in track.views)])
+    vectors = np.concatenate([track.vectors[speaking], *(vectors for _, vectors in track.views)])
+    kept = rows % thinning == 0
+    rows, vectors = rows[kept], vectors[kept]
     cosines, ids = index.search(vectors, NEIGHBOURS, living)
     return Hits(
         moments=rows,

@@ -14,7 +14,7 @@ from dataclasses import dataclass, fields, replace
 
 import numpy as np
 
-from vcd.descriptors import VIEWS, load_background
+from vcd.descriptors import further_tracks, load_background
 from vcd.engine import Engine, PreparedVideo
 from vcd.integrations.threatexchange.hashes import VideoHash
 from vcd.records import FloatArray, Match, SimilarityMatrix, Stream
@@ -72,8 +72,7 @@ def prepare(
         track = given.descriptor.tracks.get(stream)
         if track is None or not len(track):
             continue
-        further = (given.descriptor.tracks.get(f"{stream}/{view}") for view in VIEWS)
-        views = [] if others_compact else [view for view in further if view is not None]
+        views = [] if others_compact else further_tracks(given.descriptor, stream)
         background = load_background(engine.models[stream])
         if statistics is not None:
             ready = prepare_track(track, views=views)
