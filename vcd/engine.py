@@ -372,6 +372,7 @@ class Engine:
             query.descriptor.video_id,
             reference.descriptor.video_id,
             *self._look(query, reference, detector.threshold),
+            durations=_durations(query, reference),
         )
 
     def compare_streams(self, query: PreparedVideo, reference: PreparedVideo) -> dict[str, Match]:
@@ -381,11 +382,12 @@ class Engine:
         """
         passes, matrices = self._look(query, reference, self.detector.threshold)
         ids = query.descriptor.video_id, reference.descriptor.video_id
-        found = {"any": self.detector.detect(*ids, passes, matrices)}
+        durations = _durations(query, reference)
+        found = {"any": self.detector.detect(*ids, passes, matrices, durations=durations)}
         for stream in self.streams:
             name = STILL if stream == "visual" and STILL in passes else stream
             own = [replace(s, streams=frozenset((stream,))) for s in passes.get(name, ())]
-            found[stream] = self.detector.detect(*ids, {name: own}, {})
+            found[stream] = self.detector.detect(*ids, {name: own}, {}, durations=durations)
         return {name: match for name, match in found.items() if match is not None}
 
     def _look(
@@ -609,6 +611,10 @@ def _in_order(
 def _is_long(query: PreparedVideo, reference: PreparedVideo) -> bool:
     streams = query.tracks.keys() & reference.tracks.keys()
     return any(is_long(query.tracks[stream], reference.tracks[stream]) for stream in streams)
+
+
+def _durations(query: PreparedVideo, reference: PreparedVideo) -> tuple[float, float]:
+    return query.descriptor.duration, reference.descriptor.duration
 
 
 def _between(

@@ -122,8 +122,7 @@ def export(
         Path,
         typer.Argument(
             metavar="RUN",
-            help="Folder of vcd train visual, or of audio; or model.onnx of a picture model that "
-            "has no layout yet.",
+            help="Folder of vcd train visual, or of audio.",
         ),
     ],
     to: Annotated[Path, typer.Option(metavar="DIR", help="Models folder that gets the model.")],

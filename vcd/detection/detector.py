@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 
 from vcd.detection.calibration import Calibration
 from vcd.detection.merging import merge_segments
+from vcd.detection.openings import as_opening, is_opening
 from vcd.detection.testimony import speaking_streams
 from vcd.errors import ContractError, display_name
 from vcd.records import Match, Segment, SimilarityMatrix
@@ -55,6 +56,8 @@ class Detector:
         ref_id: str,
         passes: Mapping[str, Sequence[Segment]],
         matrices: Mapping[str, SimilarityMatrix],
+        *,
+        durations: tuple[float, float] | None = None,
     ) -> Match | None:
         """Return the match of a pair, its score that of its best segment.
 
@@ -65,6 +68,9 @@ class Detector:
             own confidences.
         matrices : mapping of str to SimilarityMatrix
             Normalised, by stream; they tell which streams bear a segment out.
+        durations : tuple of float, optional
+            Seconds of query and reference: what is all that both begin or end with is less probable
+            to be a copy. Where left out, nothing is.
         """
         found = []
         for name, segments in passes.items():
@@ -76,7 +82,7 @@ class Detector:
             ]
         kept = [
             replace(s, streams=speaking_streams(s, matrices))
-            for s in merge_segments(found)
+            for s in merge_segments(_weighed(found, durations))
             if s.score >= self.threshold
         ]
         if not kept:
@@ -90,6 +96,14 @@ class Detector:
             kept = sorted(kept, key=lambda s: -s.score)[: self.max_segments]
             kept.sort(key=lambda s: s.query_start)
         return Match(query_id, ref_id, max(s.score for s in kept), tuple(kept))
+
+
+def _weighed(
+    segments: Sequence[Segment], durations: tuple[float, float] | None
+) -> Sequence[Segment]:
+    if durations is None:
+        return segments
+    return [as_opening(s) if is_opening(s, durations) else s for s in segments]
 
 
 def _shorter_side(segment: Segment) -> float:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -39,7 +40,8 @@ class Both(nn.Module):
 
     def __init__(self, first: nn.Module, second: nn.Module, share: float) -> None:
         super().__init__()
-        self.first, self.second = first, second
+        self.first: Any = first
+        self.second: Any = second
         self.weights = math.sqrt(1 - share), math.sqrt(share)
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
@@ -53,16 +55,27 @@ class Linear(nn.Module):
 
     Parameters
     ----------
-    copies : sequence of (Tensor, Tensor), each of shape (k, n)
-        Features of originals, and of edited copies of them.
-    dimensions : int
+    mean : Tensor, shape (n,)
+    projection : Tensor, shape (n, dimensions)
     """
 
-    def __init__(self, copies: Copies, dimensions: int) -> None:
+    def __init__(self, mean: torch.Tensor, projection: torch.Tensor) -> None:
         super().__init__()
+        self.register_buffer("mean", mean)
+        self.register_buffer("projection", projection)
+
+    @classmethod
+    def fitted(cls, copies: Copies, dimensions: int) -> Linear:
+        """Return the map that tells copies from strangers best.
+
+        Parameters
+        ----------
+        copies : sequence of (Tensor, Tensor), each of shape (k, n)
+            Features of originals, and of edited copies of them.
+        dimensions : int
+        """
         mean, projection = _discriminants(copies, dimensions)
-        self.register_buffer("mean", torch.from_numpy(mean).float())
-        self.register_buffer("projection", torch.from_numpy(projection).float())
+        return cls(torch.from_numpy(mean).float(), torch.from_numpy(projection).float())
 
     def forward(self, features: torch.Tensor) -> torch.Tensor:
         """Map a batch."""

@@ -102,5 +102,5 @@ def with_pattern(
                 heard.append((network.of_power(original), network.of_power(copy)))
                 cells.append((pattern(original), pattern(copy)))
     network.head = narrow(network.head, heard, network.head.out_features - of_pattern)
-    linear = Linear(cells, of_pattern)
+    linear = Linear.fitted(cells, of_pattern)
     return WithPattern(network, nn.Sequential(pattern, linear))

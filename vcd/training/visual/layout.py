@@ -14,15 +14,13 @@ import numpy as np
 import torch
 from torch import nn
 
-from vcd.training.evidence import Both, Linear, narrow
+from vcd.training.evidence import Both, Linear
 from vcd.training.visual.edits import Views, make_views
 from vcd.training.visual.marks import make_marks
-from vcd.training.visual.network import VisualNetwork
 from vcd.training.visual.pictures import Pictures
 
-__all__ = ["Layout", "with_layout"]
+__all__ = ["Layout", "find_layout", "with_layout"]
 
-_DIMENSIONS = 0.25  # share of a vector's that the layout takes
 _SHARE = 0.25  # of a cosine
 _ORDERS = 16  # sums of the two frequencies stay below
 _FAINT = 8.0  # grey levels that are added to the deviation: noise is not to be amplified
@@ -32,49 +30,58 @@ _CHOSEN_ON, _BATCH = 1000, 32  # pictures
 
 
 class Layout(nn.Module):
-    """RGB (b, 3, size, size) in grey levels from 0 to 255 to low frequencies (b, 135)."""
+    """RGB (b, 3, h, h) in grey levels from 0 to 255 to low frequencies (b, 135).
+
+    Parameters
+    ----------
+    size : int
+        Pixels a side of most pictures; others are taken, too.
+    """
 
     def __init__(self, size: int) -> None:
         super().__init__()
         frequencies = torch.arange(_ORDERS)
-        at = (torch.arange(size) + 0.5) / size
-        waves = torch.cos(torch.pi * frequencies[:, None] * at) * math.sqrt(2) / size
         order = (frequencies[:, None] + frequencies).flatten()
         self.register_buffer("luma", torch.tensor([0.299, 0.587, 0.114]).view(1, 3, 1, 1))
-        self.register_buffer("waves", waves)
+        self.register_buffer("waves", _waves(size))
         self.register_buffer("used", ((order > 0) & (order < _ORDERS)).nonzero()[:, 0])
 
     def forward(self, pictures: torch.Tensor) -> torch.Tensor:
         """Return the frequencies of a batch of pictures, relative to how much it varies."""
         grey = (pictures * self.luma).sum(dim=1)
-        low = (self.waves @ grey @ self.waves.T).flatten(1).index_select(1, self.used)
+        # Training begins with pictures smaller than the model's.
+        known = pictures.shape[-1] == self.waves.shape[1]
+        waves = self.waves if known else _waves(pictures.shape[-1]).to(grey.device)
+        low = (waves @ grey @ waves.T).flatten(1).index_select(1, self.used)
         deviation = low.square().sum(dim=1, keepdim=True).sqrt()
         return low / (deviation + _FAINT)
 
 
-def with_layout(network: VisualNetwork, pictures: Pictures, size: int) -> nn.Module:
-    """Return a network that gives up its least telling dimensions for the layout.
+def _waves(size: int) -> torch.Tensor:
+    at = (torch.arange(size) + 0.5) / size
+    return torch.cos(torch.pi * torch.arange(_ORDERS)[:, None] * at) * math.sqrt(2) / size
+
+
+def find_layout(pictures: Pictures, size: int, dimensions: int) -> nn.Sequential:
+    """Return a layout mapped to where copies agree and strangers do not.
 
     Parameters
     ----------
-    network : VisualNetwork
-        Gets a narrower head, in place. The mean of its vectors must be near 0.
     pictures : ndarray of uint8, shape (n, side, side, 3)
         Directions are chosen on edited copies of them.
     size : int
-        Pixels a side of what the network takes.
+        Pixels a side of what the network beside it takes.
+    dimensions : int
     """
     layout = Layout(size)
-    of_layout = round(_DIMENSIONS * network.head.out_features)
-    seen: list[tuple[torch.Tensor, torch.Tensor]] = []
-    laid_out: list[tuple[torch.Tensor, torch.Tensor]] = []
     with torch.inference_mode():
-        for views in _copies(pictures, size):
-            seen.append((network(views.plain), network(views.edited)))
-            laid_out.append((layout(views.plain), layout(views.edited)))
-    network.head = narrow(network.head, seen, network.head.out_features - of_layout)
-    linear = Linear(laid_out, of_layout)
-    return Both(network, nn.Sequential(layout, linear), _SHARE).eval()
+        copies = [(layout(views.plain), layout(views.edited)) for views in _copies(pictures, size)]
+    return nn.Sequential(layout, Linear.fitted(copies, dimensions))
+
+
+def with_layout(network: nn.Module, layout: nn.Module) -> Both:
+    """Return a descriptor of both, in which the layout has a quarter of every cosine."""
+    return Both(network, layout, _SHARE)
 
 
 def _copies(pictures: Pictures, size: int) -> Iterator[Views]:

@@ -15,13 +15,14 @@ from torch import nn
 from torch.nn import functional as F
 
 from vcd.errors import ModelError
+from vcd.training.evidence import Both, Linear
+from vcd.training.visual.layout import Layout, with_layout
 from vcd.training.visual.settings import VisualTraining
 
-__all__ = ["VisualNetwork", "has_layout", "load_network"]
+__all__ = ["VisualNetwork", "load_network"]
 
 _FEATURES = 1280
 _FIRST_POWER = 3.0
-_WITH_LAYOUT = "first."  # begins the names of the network's weights in a file with a layout
 
 
 class VisualNetwork(nn.Module):
@@ -71,8 +72,8 @@ class VisualNetwork(nn.Module):
         return F.normalize(self.head(self.pooled(pictures)), dim=1, eps=1e-9)
 
 
-def load_network(weights: Path) -> tuple[VisualNetwork, VisualTraining]:
-    """Return the momentum encoder of a run, or a published model, in evaluation mode.
+def load_network(weights: Path) -> tuple[Both, VisualTraining]:
+    """Return what a run has learnt, or a published model, in evaluation mode.
 
     Parameters
     ----------
@@ -82,7 +83,8 @@ def load_network(weights: Path) -> tuple[VisualNetwork, VisualTraining]:
     Returns
     -------
     network, settings
-        How it was trained; a published model tells its size and dimensions alone.
+        The momentum encoder with the layout beside it, and how it was trained; a published model
+        tells its size and dimensions alone.
 
     Raises
     ------
@@ -100,17 +102,13 @@ def load_network(weights: Path) -> tuple[VisualNetwork, VisualTraining]:
             remedy="name a folder that vcd train visual has written to",
         ) from error
     settings = VisualTraining(**state["settings"])
-    network = VisualNetwork(settings.dimensions, pretrained=False)
+    network = VisualNetwork(settings.of_network, pretrained=False)
     network.load_state_dict({name: value.float() for name, value in state["weights"].items()})
-    return network.eval(), settings
+    linear = Linear(state["layout"]["mean"], state["layout"]["projection"])
+    return with_layout(network, nn.Sequential(Layout(settings.size), linear)).eval(), settings
 
 
-def has_layout(published: Path) -> bool:
-    """Return whether the ONNX file of a model describes layouts beside what its network sees."""
-    return any(tensor.name.startswith(_WITH_LAYOUT) for tensor in load(published).graph.initializer)
-
-
-def _load_published(path: Path) -> tuple[VisualNetwork, VisualTraining]:
+def _load_published(path: Path) -> tuple[Both, VisualTraining]:
     """Undo the export: convolutions come in the order of the network, normalisation folded in."""
     try:
         model = load(path)
@@ -118,16 +116,14 @@ def _load_published(path: Path) -> tuple[VisualNetwork, VisualTraining]:
         raise ModelError(
             f"cannot be read ({type(error).__name__})", file=path, remedy="check the path"
         ) from error
-    arrays = {  # beside a layout, the network is the first of two kinds of evidence
-        tensor.name.removesuffix("_half").removeprefix(_WITH_LAYOUT): torch.from_numpy(
-            numpy_helper.to_array(tensor).copy()
-        )
+    arrays = {
+        tensor.name.removesuffix("_half"): torch.from_numpy(numpy_helper.to_array(tensor).copy())
         for tensor in model.graph.initializer
     }
     size = {entry.key: entry.value for entry in model.metadata_props}
     inputs = [list(node.input) for node in model.graph.node if node.op_type == "Conv"]
     try:
-        weight = arrays["head.weight"].float()
+        weight = arrays["first.head.weight"].float()
         network = VisualNetwork(len(weight), pretrained=False)
         modules = list(network.trunk.modules())
         convolutions = [m for m in modules if isinstance(m, nn.Conv2d)]
@@ -138,13 +134,14 @@ def _load_published(path: Path) -> tuple[VisualNetwork, VisualTraining]:
             norm.bias.data = arrays[bias].float().view_as(norm.bias)
             nn.init.zeros_(norm.running_mean)
             nn.init.constant_(norm.running_var, 1 - norm.eps)
-        network.head.weight.data, network.head.bias.data = weight, arrays["head.bias"].float()
-        network.power.data = arrays["power"].float()
-        settings = VisualTraining(size=int(size["height"]), dimensions=len(weight))
+        network.head.weight.data, network.head.bias.data = weight, arrays["first.head.bias"].float()
+        network.power.data = arrays["first.power"].float()
+        linear = Linear(arrays["second.1.mean"], arrays["second.1.projection"].float())
+        settings = VisualTraining(size=int(size["height"]), dimensions=int(size["dimensions"]))
     except (KeyError, ValueError, RuntimeError) as error:
         raise ModelError(
             "is not a model that vcd models export made of a run",
             file=path,
             remedy="name the model.onnx of a picture model of vcd, or weights.pt of a run",
         ) from error
-    return network.eval(), settings
+    return with_layout(network, nn.Sequential(Layout(settings.size), linear)).eval(), settings

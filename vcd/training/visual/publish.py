@@ -9,11 +9,9 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from vcd.errors import ModelError
 from vcd.training.export import describe_background, export_model
 from vcd.training.visual.background import background_frames, scaled
-from vcd.training.visual.layout import with_layout
-from vcd.training.visual.network import VisualNetwork, has_layout, load_network
+from vcd.training.visual.network import VisualNetwork, load_network
 from vcd.training.visual.pictures import Pictures
 
 __all__ = ["publish", "spread", "training_pictures"]
@@ -80,7 +78,7 @@ def publish(
     Parameters
     ----------
     run : Path
-        Folder of a `TrainingRun`; or the ONNX file of a model that knows nothing of layouts.
+        Folder of a `TrainingRun`.
     pictures : ndarray of uint8, shape (n, SIDE, SIDE, 3)
         What it was trained on.
     photographs : sequence of Path
@@ -92,20 +90,14 @@ def publish(
     Raises
     ------
     ModelError
-        There are no weights, or the model has a layout already.
+        There are no weights.
     """
-    published = run.suffix == ".onnx"
-    network, settings = load_network(run if published else run / "weights.pt")
-    if published and has_layout(run):
-        raise ModelError(
-            "has a layout already", file=run, remedy="use it as it is, or name a run's folder"
-        )
-    size, learnt = settings.size, pictures[settings.held_out :]
-    if not published:
-        # On what was trained on, not on the background: its blurred and made frames bend the axes.
-        spread(network, training_pictures(learnt, size))
+    network, settings = load_network(run / "weights.pt")
+    size = settings.size
+    # On what was trained on, not on the background: its blurred and made frames bend the axes.
+    spread(network.first, training_pictures(pictures[settings.held_out :], size))
     model_id = export_model(
-        with_layout(network, learnt, size),
+        network,
         torch.zeros(2, 3, size, size),
         folder,
         name="visual",

@@ -1,4 +1,4 @@
-"""One training run: views, network, momentum encoder and bank, with checkpoints and a log."""
+"""One training run: views, network beside the layout, momentum encoder, bank; checkpoints, log."""
 
 from __future__ import annotations
 
@@ -11,12 +11,14 @@ from typing import Any
 
 import numpy as np
 import torch
+from torch import nn
 
 from vcd.errors import ContractError, ModelError
 from vcd.training.checkpoint import SAVE_EVERY, cosine_rate, log_row, resume, save
 from vcd.training.contrast import Bank, contrastive_loss, differential_entropy
 from vcd.training.visual.edits import Views, make_views
 from vcd.training.visual.held_out import HeldOut
+from vcd.training.visual.layout import Layout, find_layout, with_layout
 from vcd.training.visual.marks import make_marks
 from vcd.training.visual.network import VisualNetwork, load_network
 from vcd.training.visual.pictures import SIDE, Pictures
@@ -70,8 +72,10 @@ class TrainingRun:
             )
         self.pictures = pictures[settings.held_out :]
         torch.manual_seed(settings.seed)
-        self.network = VisualNetwork(settings.dimensions, frozen_blocks=settings.frozen_blocks)
-        if start is not None:
+        network = VisualNetwork(settings.of_network, frozen_blocks=settings.frozen_blocks)
+        if start is None:
+            layout = find_layout(self.pictures, settings.size, settings.of_layout)
+        else:
             begun, earlier = load_network(start)
             if earlier.dimensions != settings.dimensions:
                 raise ModelError(
@@ -79,8 +83,11 @@ class TrainingRun:
                     file=start,
                     remedy="set dimensions alike",
                 )
-            self.network.load_state_dict(begun.state_dict())
-        self.network = self.network.to(self.device, memory_format=torch.channels_last).train()
+            network.load_state_dict(begun.first.state_dict())
+            layout = nn.Sequential(Layout(settings.size), begun.second[1])
+        # What the layout settles already, the network need not learn.
+        self.network = with_layout(network, layout).to(self.device).train()
+        self.network.to(memory_format=torch.channels_last)
         self.keys = copy.deepcopy(self.network).requires_grad_(False).eval()
         self.bank = Bank(settings.bank, settings.dimensions, self.device)
         learnt = [p for p in self.network.parameters() if p.requires_grad]
@@ -187,8 +194,9 @@ class TrainingRun:
         }
 
     def _save(self) -> None:
-        halves = {name: value.half() for name, value in self.keys.state_dict().items()}
-        save(self.folder / "weights.pt", self.settings, {"weights": halves})
+        halves = {name: value.half() for name, value in self.keys.first.state_dict().items()}
+        layout = self.keys.second[1].state_dict()
+        save(self.folder / "weights.pt", self.settings, {"weights": halves, "layout": layout})
         state = {
             "step": self.step,
             "seconds": self.seconds,

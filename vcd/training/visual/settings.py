@@ -27,6 +27,7 @@ class VisualTraining:
     size, small : int
         Pixels a side of a view, finally and at first.
     dimensions : int
+        Of a vector; a quarter of them are the layout's.
     ramp : float
         Share of the run over which edits rise to their full strength; 0 begins with it, as a run
         should that goes on from trained weights.
@@ -75,13 +76,23 @@ class VisualTraining:
     held_out: int = 200
     seed: int = 0
 
+    @property
+    def of_layout(self) -> int:
+        """Dimensions that are the layout's."""
+        return round(self.dimensions / 4)
+
+    @property
+    def of_network(self) -> int:
+        """Dimensions that are the network's."""
+        return self.dimensions - self.of_layout
+
     def __post_init__(self) -> None:
         if not 0 <= self.small_steps <= self.steps or self.batch < 2 or self.bank < self.batch:
             raise ContractError(
                 f"steps, batch and bank do not fit each other: {self}",
                 remedy="0 <= small_steps <= steps, 2 <= batch <= bank",
             )
-        if min(self.size, self.small, self.dimensions, self.marks, self.held_out) < 1:
+        if min(self.size, self.small, self.of_layout, self.marks, self.held_out) < 1:
             raise ContractError(f"sizes and counts must be positive: {self}")
         if not 0 <= self.ramp <= 1:
             raise ContractError(f"ramp must lie in [0, 1], not {self.ramp}")
