@@ -19,6 +19,7 @@ import time
 import numpy as np
 
 from vcd import Engine, Track, VideoDescriptor
+from vcd.descriptors.faster import FASTER_VIEW
 from vcd.records import Health
 
 _RATES = {"visual": 2, "audio": 4}
@@ -53,6 +54,10 @@ def _video(engine: Engine, minutes: float, seed: int, source: VideoDescriptor | 
         times = np.stack((starts, starts + _WINDOW[stream]), axis=1)
         ones = np.ones(n, np.float32)
         tracks.append(Track(stream, info.id, times, rows.astype(np.float32), ones))
+        if stream == "audio":  # what it would be played faster: unlike the sound as it is
+            some = np.arange(n) % 6 < 5
+            other = rng.permutation(rows[some]).astype(np.float32)
+            tracks.append(Track(stream, info.id, times[some], other, ones[some], FASTER_VIEW))
     video = VideoDescriptor("made", minutes * 60 + 2.0, tracks, Health(1, 1, 0, 0))
     return video, places
 

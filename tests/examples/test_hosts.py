@@ -46,7 +46,7 @@ def described(frames, sound):
     for frame in frames:
         visual.add(frame)
     audio.add(Samples(0, sound))
-    return {"visual": visual.finish()[0], "audio": audio.finish()}
+    return {"visual": visual.finish()[0], "audio": audio.finish()[0]}
 
 
 @pytest.fixture(scope="module")

@@ -318,8 +318,10 @@ def test_the_engine_knows_from_where_it_is_sure():
 def test_sound_moved_against_the_picture_gives_two_segments(engine, demo):
     """A copy whose sound was laid five seconds later than its picture."""
     source = engine.describe(demo.folder / "queries" / "inside_a_longer_video.mp4")
-    late = replace(source.tracks["audio"], times=source.tracks["audio"].times + 5)
-    tracks = {**source.tracks, "audio": late}
+    tracks = {
+        key: replace(track, times=track.times + 5 * (track.stream == "audio"))
+        for key, track in source.tracks.items()
+    }
     query = engine.prepare(replace(source, tracks=tracks, duration=source.duration + 5))
     ref = engine.prepare(engine.describe(demo.folder / "refs" / "newsroom.mp4"))
     found = [s for s in engine.compare(query, ref).segments if s.score >= 0.5]

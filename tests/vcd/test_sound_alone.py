@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from vcd import Engine
+from vcd.media import Samples, Sampling, get_decoder
 
 RATE = 16_000
 SECONDS = 12
@@ -72,3 +73,19 @@ def test_a_song_is_found_in_videos_and_videos_in_songs(engine, demo, song):
     assert back.ref_id == "song"
     segment = max(back.segments, key=lambda s: s.score)
     assert segment.ref_start - segment.query_start == pytest.approx(4.0, abs=0.5)
+
+
+@pytest.mark.parametrize("speed", [0.8, 0.9, 1.1, 1.25])
+def test_sound_of_another_speed_is_found_with_its_pitch(engine, demo, tmp_path, speed):
+    """As players make it that do not keep the pitch: samples at another rate."""
+    source = demo.folder / "refs" / "newsroom.mp4"
+    runs = get_decoder().read(source, Sampling(picture=False))
+    samples = np.concatenate([run.samples for run in runs if isinstance(run, Samples)])
+    at = np.arange(2 * RATE, 12 * RATE, speed)
+    played = np.interp(at, np.arange(len(samples)), samples)
+    [match] = engine.match(write(tmp_path / "played.wav", played), source)
+    [segment] = match.segments
+    assert segment.streams == {"audio"}
+    assert segment.speed == pytest.approx(speed, rel=0.1)
+    assert segment.ref_start == pytest.approx(2, abs=1.2)
+    assert segment.ref_end == pytest.approx(12, abs=1.2)

@@ -19,7 +19,7 @@ from vcd.records import VideoDescriptor
 
 __all__ = ["DescriptorCache", "default_cache_folder"]
 
-_FORMAT = 4
+_FORMAT = 5
 """Raise it when the same file, models and settings give other descriptors than before."""
 
 

@@ -52,7 +52,8 @@ def describe_file(
     -------
     VideoDescriptor
         With a track for each wanted stream that the file has, perhaps none, and further views of
-        the picture where frames have borders, halves or an inset; vectors are int8.
+        the picture where frames have borders, halves or an inset, and of the sound played faster;
+        vectors are int8.
 
     Raises
     ------
@@ -82,7 +83,7 @@ def describe_file(
             heard.add(part)
     tracks = seen.finish() if seen is not None else []
     if heard is not None:
-        tracks.append(heard.finish())
+        tracks += heard.finish()
     return VideoDescriptor(
         video_id=video_id,
         duration=recording.duration,

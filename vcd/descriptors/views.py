@@ -1,4 +1,4 @@
-"""What else a frame may show a copy in: inside of its borders, in its halves, in an inset."""
+"""What else may be a copy: a frame inside of its borders, its halves, an inset; sound sped up."""
 
 from __future__ import annotations
 
@@ -6,16 +6,20 @@ import numpy as np
 import numpy.typing as npt
 
 from vcd.descriptors.borders import inside_borders
+from vcd.descriptors.faster import FASTER_VIEW
 from vcd.descriptors.seams import FIRST, INSET, SECOND, parts
 from vcd.records import Stream, Track, VideoDescriptor
 
-__all__ = ["INNER_VIEW", "VIEWS", "further_tracks", "views_of"]
+__all__ = ["INNER_VIEW", "PICTURE_VIEWS", "VIEWS", "further_tracks", "views_of"]
 
 INNER_VIEW = "inner"
 """The view of frames without the flat borders around them; only frames that have some are in it."""
 
-VIEWS = (INNER_VIEW, FIRST, SECOND, INSET)
-"""All views beside that of whole frames; each has only the frames in which there is such a part."""
+PICTURE_VIEWS = (INNER_VIEW, FIRST, SECOND, INSET)
+"""Views beside that of whole frames; each has only the frames in which there is such a part."""
+
+VIEWS = (*PICTURE_VIEWS, FASTER_VIEW)
+"""All views of either stream beside that of all there is."""
 
 Pixels = npt.NDArray[np.uint8]
 
@@ -30,8 +34,8 @@ def views_of(pixels: Pixels) -> dict[str, Pixels]:
     Returns
     -------
     dict of ndarray
-        Of some of `VIEWS`: views of the same pixels. Halves and insets are found inside of borders,
-        and are given without borders of their own.
+        Of some of `PICTURE_VIEWS`: views of the same pixels. Halves and insets are found inside of
+        borders, and are given without borders of their own.
     """
     inner = inside_borders(pixels)
     found = {} if inner is None else {INNER_VIEW: inner}

@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from vcd.descriptors.runtime import DescriptorModel
-from vcd.descriptors.views import VIEWS, views_of
+from vcd.descriptors.views import PICTURE_VIEWS, views_of
 from vcd.media.decoder import Frame
 from vcd.records import FloatArray, Track
 
@@ -44,7 +44,7 @@ class VisualTrackBuilder:
 
     def __init__(self, model: DescriptorModel) -> None:
         self._full = _View(model, every_frame=True)
-        self._others = {view: _View(model, every_frame=False) for view in VIEWS}
+        self._others = {view: _View(model, every_frame=False) for view in PICTURE_VIEWS}
         self._last: npt.NDArray[np.uint8] | None = None
 
     def add(self, frame: Frame) -> None:

@@ -151,6 +151,8 @@ def cosine_matrix(query: PreparedTrack, reference: PreparedTrack) -> SimilarityM
         values[rows] = np.maximum(values[rows], vectors @ reference.vectors.T)
     for columns, vectors in reference.views:
         values[:, columns] = np.maximum(values[:, columns], query.vectors @ vectors.T)
+        if q.stream == "audio":
+            continue  # of two that are both played faster nothing is to be learnt
         for rows, others in query.views:
             cells = np.ix_(rows, columns)
             values[cells] = np.maximum(values[cells], others @ vectors.T)

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from vcd.descriptors import DescriptorModel, load_manifest
 from vcd.descriptors.audio import AudioTrackBuilder, window_weight
+from vcd.descriptors.faster import SPEED_UP
 from vcd.descriptors.visual import VisualTrackBuilder, frame_weight
 from vcd.errors import ModelError
 from vcd.media import SAMPLE_RATE, Frame, Samples
@@ -25,13 +26,17 @@ def noise(seconds, seed=0):
     return rng.uniform(-0.3, 0.3, round(seconds * SAMPLE_RATE)).astype(np.float32)
 
 
-def audio_track(runs, start=0.0):
+def audio_tracks(runs, start=0.0):
     builder = AudioTrackBuilder(AUDIO)
     at = start
     for run in runs:
         builder.add(Samples(at, run))
         at += len(run) / SAMPLE_RATE
     return builder.finish()
+
+
+def audio_track(runs, start=0.0):
+    return audio_tracks(runs, start)[0]
 
 
 def test_audio_windows_have_the_right_times():
@@ -48,9 +53,37 @@ def test_audio_track_does_not_depend_on_the_runs(sizes):
     sound = noise(12)
     cuts = np.minimum(np.cumsum(sizes), len(sound))
     runs = [run for run in np.split(sound, cuts) if len(run)]
-    whole, parts = audio_track([sound]), audio_track(runs)
-    assert np.array_equal(whole.times, parts.times)
-    assert np.allclose(whole.vectors, parts.vectors, atol=1e-4)
+    for whole, parts in zip(audio_tracks([sound]), audio_tracks(runs), strict=True):
+        assert np.array_equal(whole.times, parts.times)
+        assert np.allclose(whole.vectors, parts.vectors, atol=1e-4)
+
+
+def melody(seconds):
+    """Return notes of changing pitch and length over a little noise."""
+    rng = np.random.default_rng(5)
+    phase = np.concatenate(
+        [
+            np.full(int(rng.integers(1500, 6000)), 2 * np.pi * rng.uniform(200, 2500) / SAMPLE_RATE)
+            for _ in range(seconds * 8)
+        ]
+    )[: seconds * SAMPLE_RATE].cumsum()
+    return (0.3 * np.sin(phase)).astype(np.float32) + 0.1 * noise(seconds)[: len(phase)]
+
+
+def test_sound_that_was_sped_up_is_found_by_the_faster_view():
+    sound = melody(12)
+    plain, faster = audio_tracks([sound])
+    assert (faster.view, faster.model) == ("faster", plain.model)
+    assert {tuple(t) for t in faster.times} <= {tuple(t) for t in plain.times}
+    sped_up = np.interp(np.arange(0, len(sound) - 1, SPEED_UP), np.arange(len(sound)), sound)
+    copy = audio_track([sped_up.astype(np.float32)])
+    at = copy.times.mean(axis=1) * SPEED_UP
+    cosines = []
+    for track in (plain, faster):
+        nearest = np.abs(track.times.mean(axis=1)[:, None] - at).argmin(axis=0)
+        cosines.append(float((copy.vectors * track.vectors[nearest]).sum(axis=1).mean()))
+    assert cosines[0] < 0.5
+    assert cosines[1] > 0.9
 
 
 def test_sound_shorter_than_a_window_gives_one_position():

@@ -218,7 +218,7 @@ def test_from_sounds_to_a_model_from_the_shell(vcd, folder, gathered, tmp_path):
         builder = AudioTrackBuilder(DescriptorModel(replace(info, input=inputs)))
         for start in range(0, 11):
             builder.add(Samples(float(start), melody(start, 1)))
-        tracks.append(builder.finish())
+        tracks.append(builder.finish()[0])
     together, one_by_one = tracks
     assert len(together) == len(one_by_one) == 37
     np.testing.assert_array_equal(together.times, one_by_one.times)
