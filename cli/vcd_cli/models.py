@@ -211,7 +211,9 @@ def add(
     if not info.background:
         console.say("it has no background: name unrelated material with --background")
     if not info.calibration:
-        console.say(f"its scores are no probabilities yet: vcd train calibration --models {to}")
+        console.say(
+            f"its scores are no probabilities yet: vcd train calibration HAYSTACK --models {to}"
+        )
     console.say(f"to use it: export VCD_MODELS={to}")
     return SOME_FAILED if console.failures else 0
 

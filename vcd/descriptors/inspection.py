@@ -40,7 +40,7 @@ def inspect_model(
     window: float | None = None,
     hop: float | None = None,
 ) -> dict[str, Any]:
-    """Load a model, try it, and return `dimensions`, `opset`, `input` and the `licence` it names.
+    """Load a model, try it, and return `dimensions`, `opset`, the `licence` it names, and `input`.
 
     What is not given is taken from the graph's own axes, then from its metadata.
 
@@ -76,8 +76,8 @@ def inspect_model(
     return {
         "dimensions": rows.shape[1],
         "opset": _opset(path),
-        "input": inputs,
         "licence": told.get("licence", ""),
+        "input": inputs,
     }
 
 

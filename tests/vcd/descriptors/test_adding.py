@@ -256,7 +256,7 @@ def test_from_the_shell_to_a_match(tmp_path, demo, monkeypatch, capsys):
     code, out, told = vcd(*add, "--size", "32x24", "--background", refs)
     assert code == 0, told
     assert out == f"mine-1  {folder / 'mine' / '1' / 'model.onnx'}\n"
-    assert f"vcd train calibration --models {folder}" in told
+    assert f"vcd train calibration HAYSTACK --models {folder}" in told
     monkeypatch.setenv("VCD_MODELS", str(folder))
     assert "mine-1\tok" in vcd("models", "verify")[1]
     query = demo.folder / "queries" / "other_sound.mp4"
