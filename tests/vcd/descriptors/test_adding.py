@@ -2,6 +2,7 @@
 
 import json
 import shutil
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -212,9 +213,17 @@ def test_a_folder_of_something_else_is_left_alone(tmp_path, photographs):
 
 
 def test_a_package_that_is_not_there_is_told(tmp_path, bare):
-    for package in ("no_such_package", "no.such.package", ""):
-        with pytest.raises(ModelError):
-            add_model(tmp_path / "m.onnx", bare, model_id="m-1", stream="visual", package=package)
+    def add(file, package):
+        add_model(file, bare, model_id="m-1", stream="visual", package=package)
+
+    for package in ("no_such_package", "no.such.package"):
+        with pytest.raises(ModelError, match="there is no installed package"):
+            add(Path("m.onnx"), package)
+    for file in (tmp_path / "m.onnx", Path("..") / "m.onnx"):
+        with pytest.raises(ModelError, match="is no path inside the package vcd"):
+            add(file, "vcd")
+    with pytest.raises(ModelError, match="name a file inside vcd"):
+        add(Path("m.onnx"), "vcd")
 
 
 def test_a_poor_background_is_told(tmp_path, bare, photographs):
