@@ -2,6 +2,7 @@
 
     python plain_onnxruntime.py ../onnx 128 128 frames.rgb sound.f32 > descriptors.json
     python plain_onnxruntime.py ../onnx 128 128 frames.rgb sound.f32 other.rgb other.f32 > both.json
+    python plain_onnxruntime.py ../onnx  # are the rows of this host the right ones?
 
 With a second video, also the matrices of both: by how much each cell exceeds chance ("excess"), and
 how probably a copy runs through it ("copied").
@@ -15,6 +16,7 @@ frames.rgb holds RGB pixels, one frame after the other, and sound.f32 mono float
 
 import json
 import sys
+import zlib
 from pathlib import Path
 
 import numpy as np
@@ -106,8 +108,44 @@ def median(values, axis=None):
     return np.quantile(values, 0.5, axis=axis, method="lower", keepdims=True)
 
 
-def main(folder, width, height, *files):
+def canonical_picture(k, height, width):
+    """Return the picture of canonical.json: uint8 (1, height, width, 3)."""
+    y, x, c = np.ogrid[:height, :width, :3]
+    u, v = x // (6 + 5 * k), y // (21 - 4 * k)
+    t = (37 * u * u + 59 * v * v + (11 + k) * u * v + 83 * c * (u + v) + x + 2 * y) % 512
+    return np.minimum(t, 511 - t).astype(np.uint8)[None]
+
+
+def canonical_sound(k, length):
+    """Return the sound of canonical.json: float32 (length,)."""
+    i = np.arange(length, dtype=np.int64)
+    t = i * i * (k + 1) // 16 % 65536
+    return ((np.minimum(t, 65535 - t) - 16384) / 32768).astype("<f4")
+
+
+def check(folder, models):
+    """Return by how much rows of this host differ from the canonical ones, by model."""
+    apart = {}
+    for stream, info in models.info.items():
+        canonical = json.loads((folder / info["canonical"]).read_text("utf-8"))
+        differences = []
+        for one in canonical["inputs"]:
+            made = canonical_picture if stream == "visual" else canonical_sound
+            made = made(one["k"], *(one["shape"][1:3]))
+            if zlib.adler32(made.tobytes()) != one["adler32"]:
+                raise SystemExit(f"input {one['k']} of {info['id']} is not made by the formula")
+            rows = models.frames(made) if stream == "visual" else models.sound(made)
+            differences.append(abs(rows - one["rows"]).max())
+        apart[info["id"]] = float(np.max(differences))
+    return apart
+
+
+def main(folder, width=None, height=None, *files):
     models = Models(folder)
+    if not files:
+        for name, apart in check(Path(folder), models).items():
+            print(f"{name}: canonical rows to {apart:.1g}{'' if apart < 1e-3 else ' - WRONG'}")
+        return
     videos = [
         {
             "visual": models.frames(

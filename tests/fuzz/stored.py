@@ -2,12 +2,14 @@
 
 import json
 import shutil
+from dataclasses import replace
 
 import numpy as np
 from making import make_descriptor
 
 from vcd import encoding
 from vcd.descriptors import load_manifest, models_folder
+from vcd.descriptors.canonical import read_canonical
 from vcd.errors import VcdError
 from vcd.training.settings import read_settings, settings_text
 from vcd.training.visual.settings import VisualTraining
@@ -71,6 +73,9 @@ def whole_files(folder):
     topics.mkdir()
     (topics / "topic.txt").symlink_to(folder / "topic.txt")
     shutil.copy(models_folder() / "models.json", folder)
+    model = load_manifest().default("audio")
+    shutil.copy(models_folder() / model.canonical, folder / "canonical.json")
+    model = replace(model, folder=folder, canonical="canonical.json")
     return {
         "one.vcd": encoding.load,
         "many.npz": encoding.load,
@@ -92,6 +97,7 @@ def whole_files(folder):
         "results.json": lambda path: read_results(path, ["a", "b", "c"]),
         "ids.txt": read_video_ids,
         "models.json": lambda path: load_manifest(path.parent),
+        "canonical.json": lambda path: read_canonical(model),
     }
 
 

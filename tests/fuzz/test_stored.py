@@ -28,7 +28,7 @@ ARTEFACTS = [
     "one.vcd", "many.npz", "features.npz", "matrices.npz", "groundtruth.csv", "predictions.csv",
     "candidates.csv", "labels.csv", "metadata.csv", "subset.csv", "pairs.csv", "boxes.json",
     "sets.json", "topic.txt", "recipe.toml", "training.toml", "annotation.json", "results.json",
-    "ids.txt", "models.json",
+    "ids.txt", "models.json", "canonical.json",
 ]  # fmt: skip
 CHECKED = {"one.vcd"}
 

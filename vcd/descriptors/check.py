@@ -4,27 +4,27 @@ from __future__ import annotations
 
 import numpy as np
 
+from vcd.descriptors.canonical import canonical_inputs, check_canonical
 from vcd.descriptors.manifest import ModelInfo
 from vcd.descriptors.runtime import DescriptorModel
-from vcd.media.decoder import SAMPLE_RATE
 
 __all__ = ["check_model"]
 
 
-def check_model(info: ModelInfo) -> None:
-    """Load a model and describe made input with it.
+def check_model(info: ModelInfo) -> int:
+    """Load a model, describe made input with it, and compare its canonical rows where it has some.
+
+    Returns
+    -------
+    int
+        How many canonical rows it gave.
 
     Raises
     ------
     ModelError
         The file is missing or not the right one, does not load, or gives something else than unit
-        vectors of the promised length.
+        vectors of the promised length, or other rows than its canonical ones.
     """
     model = DescriptorModel(info)
-    rng = np.random.default_rng(0)
-    if info.stream == "visual":
-        shape = (2, int(info.input["height"]), int(info.input["width"]), 3)
-        model(rng.integers(0, 256, shape, dtype=np.uint8))
-    else:
-        samples = round(info.input["window"] * SAMPLE_RATE)
-        model(rng.uniform(-0.5, 0.5, (2, samples)).astype(np.float32))
+    model(np.concatenate(canonical_inputs(info)[:2]))  # of its own size, which any model takes
+    return check_canonical(model)

@@ -51,6 +51,9 @@ class ModelInfo:
         How to get the package.
     background : str
         Path of the background descriptors below the models folder; "" where there are none.
+    canonical : str
+        Path of the canonical rows below the models folder, by which `vcd models verify` and hosts
+        of the model are checked; "" where there are none.
     calibration : mapping
         How probable segments found by this model are: `weights` and `intercept` of
         `vcd.localization.Confidence`, and for `still` pictures `slope` and `intercept` of
@@ -70,6 +73,7 @@ class ModelInfo:
     package: str = ""
     install: str = ""
     background: str = ""
+    canonical: str = ""
     calibration: Mapping[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:

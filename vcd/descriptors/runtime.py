@@ -50,7 +50,7 @@ def open_session(path: Path, *, threads: int = 1, keep_memory: bool = False) -> 
         raise ModelError(
             f"is not a model that ONNX Runtime can load ({error})",
             file=path,
-            remedy="check it with: vcd models verify",
+            remedy="see whether it is whole (vcd models verify), or try a newer onnxruntime",
         ) from error
 
 

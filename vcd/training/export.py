@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import io
-import json
 import warnings
 from collections.abc import Iterable, Mapping
 from pathlib import Path
@@ -16,12 +15,13 @@ import torch
 from onnx import ModelProto, TensorProto, checker, helper, load_model_from_string, numpy_helper
 from torch import nn
 
-from vcd.descriptors.manifest import FILE_NAME, load_manifest
+from vcd.descriptors.entries import enter, keep_background, keep_canonical, model_folder
+from vcd.descriptors.manifest import load_manifest
 from vcd.descriptors.runtime import DescriptorModel
 from vcd.encoding import write_whole
 from vcd.records import Stream
 
-__all__ = ["describe_background", "export_model", "keep_background"]
+__all__ = ["describe_background", "export_model"]
 
 OPSET = 18
 IR_VERSION = 8
@@ -42,6 +42,8 @@ def export_model(
     licence: str,
 ) -> str:
     """Write ``<folder>/<name>/<version>/model.onnx``, and enter it in ``models.json`` as default.
+
+    Beside it goes ``canonical.json``: the rows by which a host of the model is checked.
 
     Parameters
     ----------
@@ -77,28 +79,31 @@ def export_model(
             opset_version=OPSET,
             dynamo=False,
         )
+    model_id = f"{name}-{version}"
     model = load_model_from_string(buffer.getvalue())
+    # The tracer names this axis after a node, and does not say how long it is.
+    model.graph.output[0].type.tensor_type.shape.dim[1].dim_value = dimensions
     model.ir_version = IR_VERSION
     _store_half(model)
     if stream == "visual":
         _prepend_scaling(model, int(inputs["height"]), int(inputs["width"]))
     for key, value in {
         "schema": SCHEMA,
-        "name": f"{name}-{version}",
+        "name": model_id,
         "dimensions": str(dimensions),
         "licence": licence,
         **{key: f"{value:g}" for key, value in inputs.items()},
     }.items():
-        entry = model.metadata_props.add()
-        entry.key, entry.value = key, value
+        prop = model.metadata_props.add()
+        prop.key, prop.value = key, value
     checker.check_model(model)
 
-    path = folder / name / str(version) / "model.onnx"
+    path = model_folder(folder, model_id) / "model.onnx"
     path.parent.mkdir(parents=True, exist_ok=True)
     data = model.SerializeToString()
     write_whole(path, data)
-    entry_of_manifest: dict[str, Any] = {
-        "id": f"{name}-{version}",
+    entry = {
+        "id": model_id,
         "file": path.relative_to(folder).as_posix(),
         "sha256": hashlib.sha256(data).hexdigest(),
         "bytes": len(data),
@@ -108,9 +113,10 @@ def export_model(
         "licence": licence,
         "input": dict(inputs),
     }
-    _enter(folder / FILE_NAME, entry_of_manifest)
+    enter(folder, entry)
+    keep_canonical(folder, model_id)
     write_whole(folder / name / "config.pbtxt", _triton_config(name, stream, dimensions).encode())
-    return f"{name}-{version}"
+    return model_id
 
 
 def describe_background(
@@ -131,21 +137,6 @@ def describe_background(
     vectors = np.concatenate([model(batch) for batch in batches])
     keep_background(folder, model_id, vectors)
     return vectors
-
-
-def keep_background(folder: Path, model_id: str, vectors: npt.NDArray[np.float32]) -> None:
-    """Keep vectors of unrelated material, shape (k, dimensions), as a model's background."""
-    info = load_manifest(folder).get(model_id)
-    factor = 127 / np.maximum(np.abs(vectors).max(axis=1, keepdims=True), 1e-9)
-    file = (folder / info.file).with_name("background.npy")
-    out = io.BytesIO()
-    np.save(out, np.rint(vectors * factor).astype(np.int8), allow_pickle=False)
-    write_whole(file, out.getvalue())
-    path = folder / FILE_NAME
-    manifest = json.loads(path.read_text("utf-8"))
-    entry = next(m for m in manifest["models"] if m["id"] == model_id)
-    entry["background"] = file.relative_to(folder).as_posix()
-    write_whole(path, (json.dumps(manifest, indent=2) + "\n").encode())
 
 
 def _store_half(model: ModelProto) -> None:
@@ -190,19 +181,6 @@ def _prepend_scaling(model: ModelProto, height: int, width: int) -> None:
     graph.input.append(
         helper.make_tensor_value_info("frames", TensorProto.UINT8, ["batch", "height", "width", 3])
     )
-
-
-def _enter(path: Path, entry: dict[str, Any]) -> None:
-    manifest: dict[str, Any] = {"defaults": {}, "models": []}
-    if path.is_file():
-        manifest = json.loads(path.read_text("utf-8"))
-    kept = [m for m in manifest["models"] if m["id"] != entry["id"]]
-    old: dict[str, Any] = next((m for m in manifest["models"] if m["id"] == entry["id"]), {})
-    if "calibration" in old:
-        entry["calibration"] = old["calibration"]
-    manifest["models"] = sorted([*kept, entry], key=lambda m: m["id"])
-    manifest["defaults"][entry["stream"]] = entry["id"]
-    write_whole(path, (json.dumps(manifest, indent=2) + "\n").encode())
 
 
 def _triton_config(name: str, stream: Stream, dimensions: int) -> str:

@@ -9,6 +9,7 @@ torch = pytest.importorskip("torch", reason="needs the extra train")
 pytest.importorskip("efficientnet_lite_pytorch", reason="needs the extra train")
 
 from vcd.descriptors import DescriptorModel, load_background, load_manifest
+from vcd.descriptors.check import check_model
 from vcd.training.export import describe_background, export_model
 from vcd.training.visual.background import made_frames
 from vcd.training.visual.network import VisualNetwork
@@ -46,6 +47,9 @@ def test_exported_model_is_its_module(network, frames, tmp_path):
     expected = described_by(network, frames)
     assert np.abs(described - expected).max() < 5e-3  # the file keeps its weights as float16
     assert (described * expected).sum(axis=1).min() > 0.9999
+    info = load_manifest(tmp_path).get(model_id)
+    assert info.canonical == "small/3/canonical.json"
+    assert check_model(info) == 5
     background = describe_background(tmp_path, model_id, [frames])
     assert np.array_equal(background, described)
     kept = load_background(load_manifest(tmp_path).get(model_id))

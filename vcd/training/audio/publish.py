@@ -8,12 +8,13 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
+from vcd.descriptors.entries import keep_background
 from vcd.media import SAMPLE_RATE
 from vcd.training.audio.material import WINDOW
 from vcd.training.audio.network import HOP, SECONDS, AudioNetwork, load_network
 from vcd.training.audio.pattern import with_pattern
 from vcd.training.audio.sounds import STEPS, Sounds, power
-from vcd.training.export import export_model, keep_background
+from vcd.training.export import export_model
 
 __all__ = ["publish", "steady_sounds"]
 

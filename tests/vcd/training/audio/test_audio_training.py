@@ -12,6 +12,7 @@ torch = pytest.importorskip("torch")
 
 from vcd.descriptors import DescriptorModel, load_manifest
 from vcd.descriptors.audio import AudioTrackBuilder
+from vcd.descriptors.check import check_model
 from vcd.errors import ContractError, MediaError, ModelError
 from vcd.media import SAMPLE_RATE, Samples
 from vcd.training.audio.edits import edited, plain
@@ -213,6 +214,7 @@ def test_from_sounds_to_a_model_from_the_shell(vcd, folder, gathered, tmp_path):
 
     info = load_manifest(models).get("audio-9")
     assert np.load(models / info.background).shape == (1000, 128)
+    assert check_model(info) == 7
     tracks = []
     for inputs in (info.input, {k: v for k, v in info.input.items() if k != "runs"}):
         builder = AudioTrackBuilder(DescriptorModel(replace(info, input=inputs)))

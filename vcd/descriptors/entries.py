@@ -1,0 +1,91 @@
+"""A models folder, written: the entries of its manifest, and the files that go with a model."""
+
+from __future__ import annotations
+
+import io
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from vcd.descriptors.canonical import CANONICAL_NAME, canonical_text
+from vcd.descriptors.manifest import FILE_NAME, ModelInfo, load_manifest
+from vcd.descriptors.runtime import DescriptorModel
+from vcd.encoding import write_whole
+from vcd.records import FloatArray
+
+__all__ = ["enter", "keep_background", "keep_canonical", "model_folder"]
+
+_BESIDE = ("calibration", "background", "canonical")
+
+
+def model_folder(folder: Path, model_id: str) -> Path:
+    """Return where the files of a model lie: ``<folder>/<name>/<version>``."""
+    name, _, version = model_id.rpartition("-")
+    return folder / name / version
+
+
+def enter(folder: Path, entry: Mapping[str, Any]) -> None:
+    """Enter a model in ``models.json``, which is made where there is none, as default.
+
+    Of an earlier entry of that id the calibration stays; where the file is the same, also its
+    background and canonical rows.
+
+    Raises
+    ------
+    ModelError
+        The manifest that is there is not valid.
+    OutputError
+        It cannot be written.
+    """
+    path = folder / FILE_NAME
+    manifest: dict[str, Any] = {"defaults": {}, "models": []}
+    if path.is_file():
+        load_manifest(folder)
+        manifest = json.loads(path.read_text("utf-8"))
+    kept = [m for m in manifest["models"] if m["id"] != entry["id"]]
+    old: dict[str, Any] = next((m for m in manifest["models"] if m["id"] == entry["id"]), {})
+    stays = _BESIDE if old.get("sha256") == entry["sha256"] else ("calibration",)
+    new = {**{name: old[name] for name in stays if name in old}, **entry}
+    manifest["models"] = sorted([*kept, new], key=lambda m: str(m["id"]))
+    manifest["defaults"][entry["stream"]] = entry["id"]
+    _write(path, manifest)
+
+
+def keep_background(folder: Path, model_id: str, vectors: FloatArray) -> None:
+    """Keep rows of unrelated material, float32 (k, dimensions), as a model's background."""
+    factor = 127 / np.maximum(np.abs(vectors).max(axis=1, keepdims=True), 1e-9)
+    out = io.BytesIO()
+    np.save(out, np.rint(vectors * factor).astype(np.int8), allow_pickle=False)
+    _keep(folder, model_id, "background", "background.npy", out.getvalue())
+
+
+def keep_canonical(folder: Path, model_id: str) -> None:
+    """Keep the rows that a model gives now for its canonical inputs.
+
+    Raises
+    ------
+    ModelError
+        The model cannot be used.
+    """
+    info: ModelInfo = load_manifest(folder).get(model_id)
+    text = canonical_text(DescriptorModel(info))
+    _keep(folder, model_id, "canonical", CANONICAL_NAME, text.encode())
+
+
+def _keep(folder: Path, model_id: str, role: str, name: str, data: bytes) -> None:
+    """Write a file of a model, and name it in the manifest."""
+    file = model_folder(folder, model_id) / name
+    file.parent.mkdir(parents=True, exist_ok=True)
+    write_whole(file, data)
+    path = folder / FILE_NAME
+    manifest = json.loads(path.read_text("utf-8"))
+    entry = next(m for m in manifest["models"] if m["id"] == model_id)
+    entry[role] = file.relative_to(folder).as_posix()
+    _write(path, manifest)
+
+
+def _write(path: Path, manifest: Mapping[str, Any]) -> None:
+    write_whole(path, (json.dumps(manifest, indent=2) + "\n").encode())
