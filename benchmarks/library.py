@@ -24,11 +24,12 @@ import numpy as np
 
 from vcd.collection import add_files
 from vcd.descriptors import load_background
+from vcd.descriptors.faster import FASTER_VIEW, SPEED_UP
 from vcd.engine import Engine
 from vcd.errors import PathLike
 from vcd.gallery import Gallery
 from vcd.library import Library, LibrarySearch
-from vcd.records import FloatArray, Track, VideoDescriptor
+from vcd.records import FULL_VIEW, FloatArray, Track, VideoDescriptor
 from vcd.sources import Source, resolve
 
 ADDED = 8  # files of which the share of the library is measured
@@ -105,16 +106,20 @@ def fill(engine: Engine, library: Library, references: Path, videos: int) -> Non
 def make_video(video_id: str, engine: Engine, chance: np.random.Generator) -> VideoDescriptor:
     """Return a video of shots, each near to some background descriptors."""
     tracks = []
-    for stream, count, step in (("visual", FRAMES, 0.5), ("audio", WINDOWS, 0.25)):
+    views = (("visual", FULL_VIEW), ("audio", FULL_VIEW), ("audio", FASTER_VIEW))
+    for stream, view in views:
+        count, step = (FRAMES, 0.5) if stream == "visual" else (WINDOWS, 0.25)
         info = engine.models[stream]  # type: ignore[index]
-        vectors = shots(load_background(info), count, *SHOT[stream], chance)
         starts = step * np.arange(count)
+        if view == FASTER_VIEW:
+            starts = starts[: round(count / SPEED_UP)]
         track = Track(
             stream=stream,  # type: ignore[arg-type]
             model=info.id,
             times=np.stack([starts, starts + step], axis=1),
-            vectors=vectors,
-            weight=np.ones(count, np.float32),
+            vectors=shots(load_background(info), len(starts), *SHOT[stream], chance),
+            weight=np.ones(len(starts), np.float32),
+            view=view,
         )
         tracks.append(track.quantised())
     return VideoDescriptor(video_id, FRAMES * 0.5, {track.key: track for track in tracks})
@@ -205,16 +210,16 @@ def cost(engine: Engine, library: Library, queries: list) -> None:  # type: igno
 def join(videos: list[VideoDescriptor], duration: float) -> VideoDescriptor:
     """Return the beginning of several videos played one after the other."""
     tracks = {}
-    for stream in ("visual", "audio"):
+    for key in sorted({key for video in videos for key in video.tracks}):
         parts, begins = [], 0.0
         for video in videos:
-            if stream in video.tracks:
-                track = video.tracks[stream]
+            if key in video.tracks:
+                track = video.tracks[key]
                 parts.append(replace(track, times=track.times + begins))
             begins += video.duration
         times = np.concatenate([part.times for part in parts])
         kept = times[:, 0] < duration
-        tracks[stream] = replace(
+        tracks[key] = replace(
             parts[0],
             times=times[kept],
             vectors=np.concatenate([part.vectors for part in parts])[kept],
