@@ -36,6 +36,7 @@ TOGETHER = 3  # edits of a combination
 VAIN = 4  # queries of each picture that is not listed
 ALIKE = 0.95  # correlation of 16 x 16 grey pictures, from which on two are one
 BATCH = 8
+NAMES = [*PICTURE_EDITS, "combination", "low quality"]
 
 Pictures = npt.NDArray[np.uint8]
 Scores = npt.NDArray[np.float32]
@@ -65,6 +66,30 @@ def edit(name: str, picture: Pictures, other: Pictures, rng: np.random.Generator
         draw = prepare_edit(str(one), picture.shape[:2], STRENGTH, rng)
         picture = draw(picture, 0, other)
     return picture
+
+
+def make_queries(
+    pictures: Pictures, listed: int, rng: np.random.Generator
+) -> tuple[list[Pictures], npt.NDArray[np.int64], npt.NDArray[np.str_]]:
+    """Return edited pictures, the picture that each is of (or -1), and the name of its edit.
+
+    The first third of the pictures is asked for; those that are not listed ask in vain.
+    """
+    lent: Callable[[], Pictures] = lambda: pictures[rng.integers(listed, len(pictures))]  # noqa: E731
+    asked = len(pictures) // 3
+    queries, own, kinds = [], [], []
+    for number, picture in enumerate(pictures):
+        if number < asked:
+            chosen = NAMES
+        elif number >= listed:
+            chosen = [str(name) for name in rng.choice(NAMES, VAIN, replace=False)]
+        else:
+            continue
+        for name in chosen:
+            queries.append(edit(name, picture, lent(), rng))
+            own.append(number if number < asked else -1)
+            kinds.append(name)
+    return queries, np.array(own), np.array(kinds)
 
 
 def described(model: DescriptorModel, pictures: Sequence[Pictures]) -> tuple[Scores, float]:
@@ -114,24 +139,11 @@ def main() -> None:
     rng = np.random.default_rng(0)
     pictures = without_repeats(load_photographs(options.photographs, reserve=True))
     pictures = pictures[rng.permutation(len(pictures))]
-    asked, listed = len(pictures) // 3, len(pictures) // 2
-    names = [*PICTURE_EDITS, "combination", "low quality"]
-    lent: Callable[[], Pictures] = lambda: pictures[rng.integers(listed, len(pictures))]  # noqa: E731
-    queries, own, kinds = [], [], []
-    for number, picture in enumerate(pictures):
-        if number < asked:
-            chosen = names
-        elif number >= listed:
-            chosen = [str(name) for name in rng.choice(names, VAIN, replace=False)]
-        else:
-            continue
-        for name in chosen:
-            queries.append(edit(name, picture, lent(), rng))
-            own.append(number if number < asked else -1)
-            kinds.append(name)
-    of, kind = np.array(own), np.array(kinds)
+    listed = len(pictures) // 2
+    queries, of, kind = make_queries(pictures, listed, rng)
     print(
-        f"{asked} pictures in {len(names)} ways, {(of < 0).sum()} queries in vain, {listed} listed"
+        f"{of.max() + 1} pictures in {len(NAMES)} ways, {(of < 0).sum()} queries in vain, "
+        f"{listed} listed"
     )
     manifest = load_manifest()
     for name in options.model or [manifest.default("visual").id]:
@@ -144,7 +156,7 @@ def main() -> None:
             uap, recall = measure(found, of)
             print(f"{model.info.id}, {title}: micro-AP {uap:.3f}, ", end="")
             print(f"recall at 90 % precision {recall:.3f}, {cost:.1f} CPU ms a picture")
-        for edit_name in names:
+        for edit_name in NAMES:
             rows = (kind == edit_name) | (of < 0)
             each = [measure(found[rows], of[rows])[0] for found in (whole, scores)]
             print(f"  {edit_name:12} {each[0]:.3f} {each[1]:.3f}")
