@@ -96,3 +96,28 @@ def test_scoring_is_told_in_units_of_a_sort(
     assert unit == "unit: 0.50 CPU s, the sort of 10 float64"
     assert one_pair.endswith("0.250 CPU s,  0.500 units, 0.250 of the published code's")
     assert many.endswith("2.000 CPU s,  4.000 units")
+
+
+def test_the_best_diagonal_is_one_that_half_of_the_query_lies_on(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    pytest.importorskip("onnx")
+    monkeypatch.syspath_prepend(FOLDER)
+    sound_edits = script("sound_edits")
+    reference = np.eye(20)
+    assert sound_edits.along_diagonals(reference[5:12], reference) == 1
+    over = reference[[16, 17, 18, 19, 0, 1, 2, 3]]
+    assert sound_edits.along_diagonals(over, reference[4:]) == 1
+    assert sound_edits.along_diagonals(over, reference[4:-1]) < 1
+
+
+def test_layers_maxima_hear_no_gain() -> None:
+    pytest.importorskip("onnx")
+    peers = script("sound_peers")
+    rng = np.random.default_rng(0)
+    sounds = rng.normal(0, 0.1, (5, 8 * 16000)).astype(np.float32)
+    describe = peers.layer_maxima(sounds[1:])
+    rows = describe(sounds[0])
+    assert rows.shape == (25, 128)
+    np.testing.assert_allclose(np.linalg.norm(rows, axis=1), 1, atol=1e-6)
+    assert (rows * describe(0.5 * sounds[0])).sum(axis=1).min() > 0.99
