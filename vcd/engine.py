@@ -220,6 +220,7 @@ class Engine:
             # Another localizer's scores are taken as they are.
             calibrations=_still_calibration(self.models) if localizer is None else {},
         )
+        self._weighs_openings = localizer is None
         self.sure_from: float | None = None
         if localizer is None:
             point = manifest.operating_point(self.models.values(), "strict")
@@ -372,7 +373,7 @@ class Engine:
             query.descriptor.video_id,
             reference.descriptor.video_id,
             *self._look(query, reference, detector.threshold),
-            durations=_durations(query, reference),
+            spans=self.spans(query, reference),
         )
 
     def compare_streams(self, query: PreparedVideo, reference: PreparedVideo) -> dict[str, Match]:
@@ -382,12 +383,12 @@ class Engine:
         """
         passes, matrices = self._look(query, reference, self.detector.threshold)
         ids = query.descriptor.video_id, reference.descriptor.video_id
-        durations = _durations(query, reference)
-        found = {"any": self.detector.detect(*ids, passes, matrices, durations=durations)}
+        spans = self.spans(query, reference)
+        found = {"any": self.detector.detect(*ids, passes, matrices, spans=spans)}
         for stream in self.streams:
             name = STILL if stream == "visual" and STILL in passes else stream
             own = [replace(s, streams=frozenset((stream,))) for s in passes.get(name, ())]
-            found[stream] = self.detector.detect(*ids, {name: own}, {}, durations=durations)
+            found[stream] = self.detector.detect(*ids, {name: own}, {}, spans=spans)
         return {name: match for name, match in found.items() if match is not None}
 
     def _look(
@@ -435,6 +436,15 @@ class Engine:
         if "audio" in matrices:
             found["audio"] = self.localizer.localize(matrices["audio"])
         return found
+
+    def spans(
+        self, query: PreparedVideo, reference: PreparedVideo
+    ) -> tuple[tuple[float, float], tuple[float, float]] | None:
+        """Return from when to when two videos have anything to see or hear, for the detector.
+
+        None where the localizer is another one, whose scores are taken as they are.
+        """
+        return (_span(query), _span(reference)) if self._weighs_openings else None
 
     def search(
         self,
@@ -613,8 +623,12 @@ def _is_long(query: PreparedVideo, reference: PreparedVideo) -> bool:
     return any(is_long(query.tracks[stream], reference.tracks[stream]) for stream in streams)
 
 
-def _durations(query: PreparedVideo, reference: PreparedVideo) -> tuple[float, float]:
-    return query.descriptor.duration, reference.descriptor.duration
+def _span(video: PreparedVideo) -> tuple[float, float]:
+    speaking = [t.track.times[t.track.weight > 0] for t in video.tracks.values()]
+    times = [times for times in speaking if len(times)]
+    if not times:
+        return 0.0, 0.0
+    return float(min(t.min() for t in times)), float(max(t.max() for t in times))
 
 
 def _between(

@@ -260,6 +260,13 @@ def export(
         list[Path] | None,
         typer.Option(metavar="PATH", help="Tar archive or folder of photographs; may be repeated."),
     ] = None,
+    mean_with: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE",
+            help="model.onnx that a visual run began with: take the mean of the weights of both.",
+        ),
+    ] = None,
     sounds: Annotated[
         Path | None,
         typer.Option(metavar="FILE", help="The sounds that an audio run was trained on."),
@@ -270,7 +277,7 @@ def export(
     The same run and the same pictures or sounds give the same file.
     """
     check_extra()
-    if sounds is not None and pictures is None and photographs is None:
+    if sounds is not None and pictures is None and photographs is None and mean_with is None:
         from vcd.training.audio.publish import publish as publish_audio
         from vcd.training.audio.sounds import open_sounds
 
@@ -281,7 +288,14 @@ def export(
         from vcd.training.visual.publish import publish as publish_visual
 
         options.make_folder(to)
-        model = publish_visual(run, open_pictures(pictures), photographs, to, version=version)
+        model = publish_visual(
+            run,
+            open_pictures(pictures),
+            photographs,
+            to,
+            version=version,
+            mean_with=mean_with,
+        )
     else:
         raise typer.BadParameter(
             "give --pictures and --photographs of a visual run, or --sounds of an audio run"

@@ -9,7 +9,7 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from vcd.descriptors import DescriptorCache
+from vcd.descriptors import DESCRIPTION, DescriptorCache
 from vcd.engine import Engine, OnDone, OnError
 from vcd.errors import DescriptorError, MediaError, VcdError, display_name
 from vcd.library import Entry, Library, LibrarySearch, Origin
@@ -95,6 +95,7 @@ class _Adding:
                 "models": {stream: info.id for stream, info in engine.models.items()},
                 "rate": engine.rate,
                 "exact": engine.exact,
+                "description": DESCRIPTION,
             }
         )
 

@@ -58,7 +58,10 @@ class AudioTrackBuilder:
     def finish(self) -> list[Track]:
         """Return the track of all sound taken, and that of the faster sound."""
         vectors, weight = self._heard.finish()
-        window, hop = self._info.input["window"], self._info.input["hop"]
+        # As they are cut: in whole samples.
+        window, hop = (
+            round(self._info.input[name] * SAMPLE_RATE) / SAMPLE_RATE for name in ("window", "hop")
+        )
         start = (self._start or 0.0) + np.arange(len(vectors)) * hop
         times = np.stack([start, start + window], axis=1)
         track = Track("audio", self._info.id, times, vectors, weight)

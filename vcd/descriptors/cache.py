@@ -14,13 +14,11 @@ from pathlib import Path
 import platformdirs
 
 from vcd import encoding
+from vcd.descriptors.describe import DESCRIPTION
 from vcd.errors import MediaError, MediaNotFoundError, OutputError, PathLike
 from vcd.records import VideoDescriptor
 
 __all__ = ["DescriptorCache", "default_cache_folder"]
-
-_FORMAT = 5
-"""Raise it when the same file, models and settings give other descriptors than before."""
 
 
 def default_cache_folder() -> Path:
@@ -98,6 +96,6 @@ class DescriptorCache:
         encoding.write_whole(path, encoding.to_bytes(descriptor))
 
     def _path(self, content: str, settings: Mapping[str, object]) -> Path:
-        text = json.dumps([_FORMAT, content, dict(settings)], sort_keys=True)
+        text = json.dumps([DESCRIPTION, content, dict(settings)], sort_keys=True)
         name = hashlib.blake2b(text.encode(), digest_size=20).hexdigest()
         return self.folder / name[:2] / f"{name}{encoding.SUFFIX}"

@@ -11,7 +11,11 @@ from vcd.errors import PathLike
 from vcd.media.decoder import Decoder, Frame, Limits, Sampling
 from vcd.records import VideoDescriptor
 
-__all__ = ["DescribeSettings", "describe_file"]
+__all__ = ["DESCRIPTION", "DescribeSettings", "describe_file"]
+
+DESCRIPTION = 5
+"""Rises whenever the same model gives other tracks of the same file: caches and libraries describe
+it anew then."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,8 +7,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from vcd.detection.calibration import Calibration
-from vcd.detection.merging import merge_segments
-from vcd.detection.openings import as_opening, is_opening
+from vcd.detection.merging import is_same_copy, merge_segments
+from vcd.detection.openings import Span, as_opening, is_opening
 from vcd.detection.testimony import speaking_streams
 from vcd.errors import ContractError, display_name
 from vcd.records import Match, Segment, SimilarityMatrix
@@ -57,7 +57,7 @@ class Detector:
         passes: Mapping[str, Sequence[Segment]],
         matrices: Mapping[str, SimilarityMatrix],
         *,
-        durations: tuple[float, float] | None = None,
+        spans: tuple[Span, Span] | None = None,
     ) -> Match | None:
         """Return the match of a pair, its score that of its best segment.
 
@@ -68,9 +68,10 @@ class Detector:
             own confidences.
         matrices : mapping of str to SimilarityMatrix
             Normalised, by stream; they tell which streams bear a segment out.
-        durations : tuple of float, optional
-            Seconds of query and reference: what is all that both begin or end with is less probable
-            to be a copy. Where left out, nothing is.
+        spans : tuple of (float, float), optional
+            From when to when query and reference have anything to see or hear, in seconds: what is
+            all that both begin or end with is less probable to be a copy. Where left out, nothing
+            is.
         """
         found = []
         for name, segments in passes.items():
@@ -82,7 +83,7 @@ class Detector:
             ]
         kept = [
             replace(s, streams=speaking_streams(s, matrices))
-            for s in merge_segments(_weighed(found, durations))
+            for s in _weighed(found, spans)
             if s.score >= self.threshold
         ]
         if not kept:
@@ -98,12 +99,15 @@ class Detector:
         return Match(query_id, ref_id, max(s.score for s in kept), tuple(kept))
 
 
-def _weighed(
-    segments: Sequence[Segment], durations: tuple[float, float] | None
-) -> Sequence[Segment]:
-    if durations is None:
-        return segments
-    return [as_opening(s) if is_opening(s, durations) else s for s in segments]
+def _weighed(found: Sequence[Segment], spans: tuple[Span, Span] | None) -> Sequence[Segment]:
+    """Return segments without repeats, those that are openings less probable."""
+    kept = merge_segments(found)
+    if spans is None:
+        return kept
+    return [
+        as_opening(s) if is_opening(s, [f for f in found if is_same_copy(s, f)], spans) else s
+        for s in kept
+    ]
 
 
 def _shorter_side(segment: Segment) -> float:

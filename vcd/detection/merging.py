@@ -8,7 +8,7 @@ from dataclasses import replace
 
 from vcd.records import Segment
 
-__all__ = ["join_pieces", "merge_segments", "overlap"]
+__all__ = ["is_same_copy", "join_pieces", "merge_segments", "overlap"]
 
 _SAME = 0.5
 """Share of the shorter segment, on both axes, from which two segments tell of the same copy."""
@@ -44,7 +44,7 @@ def merge_segments(segments: Iterable[Segment]) -> list[Segment]:
     """
     kept: list[Segment] = []
     for segment in sorted(segments, key=_rank):
-        if not any(_is_same(other, segment) for other in kept):
+        if not any(is_same_copy(other, segment) for other in kept):
             kept.append(segment)
     return kept
 
@@ -107,7 +107,8 @@ def _union(first: Segment, second: Segment) -> Segment:
     )
 
 
-def _is_same(kept: Segment, other: Segment) -> bool:
+def is_same_copy(kept: Segment, other: Segment) -> bool:
+    """Return whether two segments tell of the same copy."""
     return kept.speed * other.speed > 0 and overlap(kept, other) >= _SAME
 
 

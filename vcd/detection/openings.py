@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import replace
 
 from vcd.records import Segment
 
-__all__ = ["as_opening", "is_opening"]
+__all__ = ["Span", "as_opening", "is_opening"]
 
-_EDGE = 1.0
-"""Seconds around the first and the last moment of a video."""
+Span = tuple[float, float]
+
+_EDGE = 1.1
+"""Seconds at the first and the last moment of a video; a little more than steps of a track add to.
+"""
 
 _SPEEDS = 0.9, 1.1
 _ODDS = 1 / 30
@@ -21,23 +25,33 @@ share an intro or closing as share a copy is assumed.
 """
 
 
-def is_opening(segment: Segment, durations: tuple[float, float]) -> bool:
+def is_opening(segment: Segment, tellings: Iterable[Segment], spans: tuple[Span, Span]) -> bool:
     """Return whether a segment is all that two videos share at their beginning, or at their end.
 
     Both begin with it and go on after it, or both end with it and have something before it. A copy
-    of all of a video is none: either the query or the reference would be used up.
+    of all that a video shows and sounds is none: either the query or the reference is used up.
 
     Parameters
     ----------
     segment : Segment
-    durations : tuple of float
-        Of query and reference, in seconds.
+    tellings : iterable of Segment
+        What other passes say of the same copy: its ends are the outermost.
+    spans : tuple of (float, float)
+        Of query and reference, in seconds: from when to when they have anything to see or hear.
     """
     slow, fast = _SPEEDS
     if not slow <= segment.speed <= fast:
         return False
-    before = segment.query_start, segment.ref_start
-    after = durations[0] - segment.query_end, durations[1] - segment.ref_end
+    all_of_it = [segment, *tellings]
+    (query_first, query_last), (ref_first, ref_last) = spans
+    before = (
+        min(s.query_start for s in all_of_it) - query_first,
+        min(s.ref_start for s in all_of_it) - ref_first,
+    )
+    after = (
+        query_last - max(s.query_end for s in all_of_it),
+        ref_last - max(s.ref_end for s in all_of_it),
+    )
     return any(
         max(edges) <= _EDGE and min(rest) > _EDGE
         for edges, rest in ((before, after), (after, before))

@@ -95,6 +95,15 @@ def test_no_sound_gives_an_empty_track():
     assert len(audio_track([noise(0.01)])) == 0
 
 
+def test_times_do_not_drift_where_a_hop_is_no_whole_number_of_samples():
+    given = {"sample_rate": SAMPLE_RATE, "window": 2.0, "hop": 0.25003}
+    builder = AudioTrackBuilder(DescriptorModel(dataclasses.replace(AUDIO.info, input=given)))
+    builder.add(Samples(0.0, np.tile(noise(20), 3)))
+    times = builder.finish()[0].times
+    assert times[-1, 1] <= 60
+    assert times[-1, 0] == pytest.approx((len(times) - 1) * 0.25, abs=1e-9)
+
+
 def test_silence_cannot_testify():
     track = audio_track([np.zeros(5 * SAMPLE_RATE, np.float32)])
     assert len(track) > 0

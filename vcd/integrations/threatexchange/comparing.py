@@ -94,8 +94,8 @@ def compare(engine: Engine, query: PreparedHash, reference: PreparedHash) -> Mat
         return engine.compare(query.video, reference.video)
     matrices = _matrices(query, reference, engine.limits.max_matrix)
     ids = query.video.descriptor.video_id, reference.video.descriptor.video_id
-    durations = query.video.descriptor.duration, reference.video.descriptor.duration
-    return engine.detector.detect(*ids, engine.passes(matrices), matrices, durations=durations)
+    spans = engine.spans(query.video, reference.video)
+    return engine.detector.detect(*ids, engine.passes(matrices), matrices, spans=spans)
 
 
 def _matrices(

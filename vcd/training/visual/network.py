@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import pickle
 from pathlib import Path
 from typing import Any
@@ -19,7 +20,7 @@ from vcd.training.evidence import Both, Linear
 from vcd.training.visual.layout import Layout, with_layout
 from vcd.training.visual.settings import VisualTraining
 
-__all__ = ["VisualNetwork", "load_network"]
+__all__ = ["VisualNetwork", "load_network", "mean_network"]
 
 _FEATURES = 1280
 _FIRST_POWER = 3.0
@@ -101,11 +102,59 @@ def load_network(weights: Path) -> tuple[Both, VisualTraining]:
             file=weights,
             remedy="name a folder that vcd train visual has written to",
         ) from error
-    settings = VisualTraining(**state["settings"])
-    network = VisualNetwork(settings.of_network, pretrained=False)
-    network.load_state_dict({name: value.float() for name, value in state["weights"].items()})
-    linear = Linear(state["layout"]["mean"], state["layout"]["projection"])
+    try:
+        settings = VisualTraining(**state["settings"])
+        network = VisualNetwork(settings.of_network, pretrained=False)
+        network.load_state_dict({name: value.float() for name, value in state["weights"].items()})
+        linear = Linear(state["layout"]["mean"], state["layout"]["projection"])
+    except (KeyError, TypeError, RuntimeError) as error:
+        raise ModelError(
+            "is a run of another version of vcd", file=weights, remedy="train it again"
+        ) from error
     return with_layout(network, nn.Sequential(Layout(settings.size), linear)).eval(), settings
+
+
+def mean_network(first: VisualNetwork, second: VisualNetwork) -> VisualNetwork:
+    """Return the network of the mean weights of two, one of which was trained on from the other.
+
+    It keeps what the first knew better of other pictures and edits (Wortsman et al. 2022, "Robust
+    fine-tuning of zero-shot models").
+    """
+    mean = copy.deepcopy(first)
+    _fold(mean)
+    other = copy.deepcopy(second)
+    _fold(other)
+    theirs = other.state_dict()
+    mean.load_state_dict(
+        {name: (value + theirs[name]) / 2 for name, value in mean.state_dict().items()}
+    )
+    mean.eval()
+    return mean
+
+
+def _fold(network: VisualNetwork) -> None:
+    """Let normalisation do nothing but add: its scale goes into the convolution before it."""
+    convolutions, norms = _layers(network)
+    with torch.no_grad():
+        for convolution, norm in zip(convolutions, norms, strict=True):
+            scale = norm.weight / torch.sqrt(norm.running_var + norm.eps)
+            convolution.weight.mul_(scale.view(-1, 1, 1, 1))
+            _only_add(norm, norm.bias - norm.running_mean * scale)
+
+
+def _layers(network: VisualNetwork) -> tuple[list[nn.Conv2d], list[nn.BatchNorm2d]]:
+    modules = list(network.trunk.modules())
+    return (
+        [m for m in modules if isinstance(m, nn.Conv2d)],
+        [m for m in modules if isinstance(m, nn.BatchNorm2d)],
+    )
+
+
+def _only_add(norm: Any, bias: torch.Tensor) -> None:
+    norm.bias.data = bias.clone()
+    nn.init.ones_(norm.weight)
+    nn.init.zeros_(norm.running_mean)
+    nn.init.constant_(norm.running_var, 1 - norm.eps)
 
 
 def _load_published(path: Path) -> tuple[Both, VisualTraining]:
@@ -125,23 +174,19 @@ def _load_published(path: Path) -> tuple[Both, VisualTraining]:
     try:
         weight = arrays["first.head.weight"].float()
         network = VisualNetwork(len(weight), pretrained=False)
-        modules = list(network.trunk.modules())
-        convolutions = [m for m in modules if isinstance(m, nn.Conv2d)]
-        norms = [m for m in modules if isinstance(m, nn.BatchNorm2d)]
+        convolutions, norms = _layers(network)
         for (_, kernel, bias), convolution, norm in zip(inputs, convolutions, norms, strict=True):
             convolution.weight.data = arrays[kernel].float().view_as(convolution.weight)
-            nn.init.ones_(norm.weight)
-            norm.bias.data = arrays[bias].float().view_as(norm.bias)
-            nn.init.zeros_(norm.running_mean)
-            nn.init.constant_(norm.running_var, 1 - norm.eps)
+            _only_add(norm, arrays[bias].float().view_as(norm.bias))
         network.head.weight.data, network.head.bias.data = weight, arrays["first.head.bias"].float()
         network.power.data = arrays["first.power"].float()
         linear = Linear(arrays["second.1.mean"], arrays["second.1.projection"].float())
         settings = VisualTraining(size=int(size["height"]), dimensions=int(size["dimensions"]))
     except (KeyError, ValueError, RuntimeError) as error:
         raise ModelError(
-            "is not a model that vcd models export made of a run",
+            "is not a model with a layout that vcd models export made of a run",
             file=path,
-            remedy="name the model.onnx of a picture model of vcd, or weights.pt of a run",
+            remedy="name the model.onnx of a picture model of vcd from visual-3 on, or weights.pt "
+            "of a run",
         ) from error
     return with_layout(network, nn.Sequential(Layout(settings.size), linear)).eval(), settings

@@ -9,9 +9,10 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
+from vcd.errors import ModelError
 from vcd.training.export import describe_background, export_model
 from vcd.training.visual.background import background_frames, scaled
-from vcd.training.visual.network import VisualNetwork, load_network
+from vcd.training.visual.network import VisualNetwork, load_network, mean_network
 from vcd.training.visual.pictures import Pictures
 
 __all__ = ["publish", "spread", "training_pictures"]
@@ -71,7 +72,13 @@ def training_pictures(pictures: Pictures, size: int) -> Iterator[Pictures]:
 
 
 def publish(
-    run: Path, pictures: Pictures, photographs: Sequence[Path], folder: Path, *, version: int
+    run: Path,
+    pictures: Pictures,
+    photographs: Sequence[Path],
+    folder: Path,
+    *,
+    version: int,
+    mean_with: Path | None = None,
 ) -> str:
     """Enter the model of a run, and its background, in a models folder; return its id.
 
@@ -86,13 +93,24 @@ def publish(
     folder : Path
         The models folder.
     version : int
+    mean_with : Path, optional
+        The model that the run began with: the mean of the weights of both is published.
 
     Raises
     ------
     ModelError
-        There are no weights.
+        There are no weights, or those to take the mean with are of another length.
     """
     network, settings = load_network(run / "weights.pt")
+    if mean_with is not None:
+        begun, earlier = load_network(mean_with)
+        if earlier.dimensions != settings.dimensions:
+            raise ModelError(
+                f"has vectors of {earlier.dimensions} numbers, the run of {settings.dimensions}",
+                file=mean_with,
+                remedy="name the model that the run began with",
+            )
+        network.first = mean_network(begun.first, network.first)
     size = settings.size
     # On what was trained on, not on the background: its blurred and made frames bend the axes.
     spread(network.first, training_pictures(pictures[settings.held_out :], size))

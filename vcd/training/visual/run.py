@@ -211,8 +211,15 @@ class TrainingRun:
         state = resume(self.folder / "resume.pt", self.settings, self.device)
         if state is None:
             return
+        try:
+            self.network.load_state_dict(state["network"])
+            self.keys.load_state_dict(state["keys"])
+            self.optimiser.load_state_dict(state["optimiser"])
+            self.bank.restore(state["bank"])
+        except (ValueError, RuntimeError) as error:
+            raise ModelError(
+                "is a run of another version of vcd",
+                file=self.folder / "resume.pt",
+                remedy="name another folder",
+            ) from error
         self.step, self.seconds = state["step"], state["seconds"]
-        self.network.load_state_dict(state["network"])
-        self.keys.load_state_dict(state["keys"])
-        self.optimiser.load_state_dict(state["optimiser"])
-        self.bank.restore(state["bank"])

@@ -250,7 +250,7 @@ def test_a_run_that_was_stopped_ends_as_one_in_one_go(pictures, tmp_path):
     onwards = TrainingRun(many, tmp_path / "onwards", settings, start=published).network
     torch.testing.assert_close(onwards.second.state_dict(), again.second.state_dict())
     refiner = Path(__file__).parents[4] / "onnx" / "refiner" / "1" / "model.onnx"
-    with pytest.raises(ModelError, match="is not a model that vcd models export made"):
+    with pytest.raises(ModelError, match="is not a model with a layout that vcd"):
         load_network(refiner)
     with pytest.raises(ModelError, match="cannot be read"):
         load_network(tmp_path / "none.onnx")
@@ -313,6 +313,9 @@ def test_pictures_are_gathered_and_opened_again(tmp_path, pictures):
 
 def test_a_folder_without_a_run_is_told(tmp_path):
     (tmp_path / "weights.pt").write_bytes(b"no weights")
+    torch.save({"settings": {"steps": 9}, "weights": {}}, tmp_path / "earlier.pt")
+    with pytest.raises(ModelError, match="another version of vcd"):
+        load_network(tmp_path / "earlier.pt")
     for folder in (tmp_path, tmp_path / "gone"):
         with pytest.raises(ModelError, match="holds no weights"):
             load_network(folder / "weights.pt")
