@@ -15,7 +15,7 @@ from onnx import load, numpy_helper
 from torch import nn
 from torch.nn import functional as F
 
-from vcd.errors import ModelError
+from vcd.errors import ContractError, ModelError
 from vcd.training.evidence import Both, Linear
 from vcd.training.visual.layout import Layout, with_layout
 from vcd.training.visual.settings import VisualTraining
@@ -107,7 +107,7 @@ def load_network(weights: Path) -> tuple[Both, VisualTraining]:
         network = VisualNetwork(settings.of_network, pretrained=False)
         network.load_state_dict({name: value.float() for name, value in state["weights"].items()})
         linear = Linear(state["layout"]["mean"], state["layout"]["projection"])
-    except (KeyError, TypeError, RuntimeError) as error:
+    except (KeyError, TypeError, RuntimeError, ContractError) as error:
         raise ModelError(
             "is a run of another version of vcd", file=weights, remedy="train it again"
         ) from error

@@ -24,7 +24,7 @@ from vcd.training.visual.edits import make_views
 from vcd.training.visual.held_out import HeldOut
 from vcd.training.visual.made import make_picture
 from vcd.training.visual.marks import make_marks
-from vcd.training.visual.network import VisualNetwork, load_network
+from vcd.training.visual.network import VisualNetwork, load_network, mean_network
 from vcd.training.visual.pictures import (
     SIDE,
     gather,
@@ -192,18 +192,21 @@ def test_a_folder_without_pictures_is_told(tmp_path):
         load_photographs([tmp_path])
 
 
+TINY = VisualTraining(
+    steps=2,
+    small_steps=1,
+    batch=4,
+    size=64,
+    small=48,
+    dimensions=16,
+    bank=16,
+    marks=4,
+    held_out=6,
+)
+
+
 def test_a_run_that_was_stopped_ends_as_one_in_one_go(pictures, tmp_path):
-    settings = VisualTraining(
-        steps=2,
-        small_steps=1,
-        batch=4,
-        size=64,
-        small=48,
-        dimensions=16,
-        bank=16,
-        marks=4,
-        held_out=6,
-    )
+    settings = TINY
     many = pictures[np.arange(18) % 12]
     TrainingRun(many, tmp_path / "whole", settings).run()
     TrainingRun(many, tmp_path / "parts", settings).run(until=1)
@@ -228,6 +231,12 @@ def test_a_run_that_was_stopped_ends_as_one_in_one_go(pictures, tmp_path):
         TrainingRun(many, tmp_path / "o", other, start=tmp_path / "whole" / "weights.pt")
     with pytest.raises(ContractError, match="too few"):
         TrainingRun(many[:8], tmp_path / "few", settings)
+
+
+def test_a_run_is_published_loaded_and_averaged(pictures, tmp_path):
+    settings, many = TINY, pictures[np.arange(18) % 12]
+    TrainingRun(many, tmp_path / "whole", settings).run()
+    network, _ = load_network(tmp_path / "whole" / "weights.pt")
     photographs = tmp_path / "photographs"
     photographs.mkdir()
     for k, picture in enumerate(pictures):
@@ -249,6 +258,17 @@ def test_a_run_that_was_stopped_ends_as_one_in_one_go(pictures, tmp_path):
     np.testing.assert_allclose(model(views.numpy()), expected, atol=2e-3)
     onwards = TrainingRun(many, tmp_path / "onwards", settings, start=published).network
     torch.testing.assert_close(onwards.second.state_dict(), again.second.state_dict())
+    with torch.inference_mode():  # the mean of a network with itself, folded or not, is itself
+        inputs = views.permute(0, 3, 1, 2).float()
+        for one in (again.first, network.first):
+            mean = mean_network(one, one)
+            torch.testing.assert_close(mean(inputs), one(inputs), rtol=1e-3, atol=1e-4)
+    mixed = tmp_path / "mixed"
+    publish(tmp_path / "whole", many, [photographs], mixed, version=8, mean_with=published)
+    with pytest.raises(ModelError, match="vectors of 16 numbers, the run of 8"):
+        narrow = replace(settings, dimensions=8, steps=1)
+        TrainingRun(many, tmp_path / "narrow", narrow).run()
+        publish(tmp_path / "narrow", many, [photographs], mixed, version=9, mean_with=published)
     refiner = Path(__file__).parents[4] / "onnx" / "refiner" / "1" / "model.onnx"
     with pytest.raises(ModelError, match="is not a model with a layout that vcd"):
         load_network(refiner)
