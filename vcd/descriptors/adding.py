@@ -5,7 +5,9 @@ from __future__ import annotations
 import hashlib
 import importlib.metadata
 import importlib.util
+import os
 import shutil
+import tempfile
 import uuid
 from collections.abc import Callable, Iterable
 from pathlib import Path
@@ -16,7 +18,7 @@ import numpy as np
 from vcd.descriptors.describe import DescribeSettings, describe_file
 from vcd.descriptors.entries import enter, keep_background, model_folder
 from vcd.descriptors.inspection import inspect_model
-from vcd.descriptors.manifest import FILE_NAME, ModelInfo, load_manifest, models_folder
+from vcd.descriptors.manifest import FILE_NAME, Manifest, ModelInfo, load_manifest, models_folder
 from vcd.descriptors.runtime import DescriptorModel, open_session
 from vcd.encoding import write_whole
 from vcd.errors import MediaError, ModelError, OutputError
@@ -74,8 +76,8 @@ def add_model(
     Raises
     ------
     ModelError
-        The model does not fit, another one has its id, the folder holds something else, or the
-        background is too small.
+        The model does not fit, another one has its id or that id with other inputs, the folder
+        holds something else, or the background is too small.
     OutputError
         The folder cannot be written.
     """
@@ -144,17 +146,19 @@ def _file(path: Path, package: str) -> tuple[Path, bytes]:
 
 def _check_whole(path: Path, data: bytes) -> None:
     """Refuse a file that can be loaded only beside others, which a copy would not be."""
-    import onnxruntime
-
     open_session(path)
-    try:
-        onnxruntime.InferenceSession(data, providers=["CPUExecutionProvider"])
-    except Exception as error:  # onnxruntime raises its own classes, all plain exceptions
-        raise ModelError(
-            "keeps its weights in other files",
-            file=path,
-            remedy="save it as one: onnx.save(onnx.load(path), path)",
-        ) from error
+    # From memory it would be loaded with what lies in the current folder.
+    with tempfile.TemporaryDirectory(prefix="vcd-") as empty:
+        alone = Path(empty) / "model.onnx"
+        alone.write_bytes(data)
+        try:
+            open_session(alone)
+        except ModelError as error:
+            raise ModelError(
+                "keeps its weights in other files",
+                file=path,
+                remedy="save it as one: onnx.save(onnx.load(path), path)",
+            ) from error
 
 
 def _package_folder(package: str) -> Path:
@@ -186,15 +190,48 @@ def _known(folder: Path, info: ModelInfo) -> ModelInfo | None:
                 remedy="name one that is new or empty",
             )
         folder = models_folder()
-    known = next((m for m in load_manifest(folder).models if m.id == info.id), None)
+    manifest = load_manifest(folder)
+    known = next((m for m in manifest.models if m.id == info.id), None)
+    name, _, version = info.id.rpartition("-")
+    another = f"give this one another id, such as {name}-{int(version) + 1}"
     if known is not None and known.sha256 != info.sha256:
-        name, _, version = info.id.rpartition("-")
         raise ModelError(
             f"there is a model {info.id} already, of another file, and a model is never changed",
             file=folder / FILE_NAME,
-            remedy=f"give this one another id, such as {name}-{int(version) + 1}",
+            remedy=another,
+        )
+    if known is not None and known.input != info.input:
+        told = ", ".join(f"{key} {value:g}" for key, value in known.input.items())
+        raise ModelError(
+            f"there is a model {info.id} already, with {told}, and a model is never changed",
+            file=folder / FILE_NAME,
+            remedy=another,
+        )
+    taken = _taken(manifest, info.id)
+    for file in ("model.onnx", "background.npy"):
+        if (owner := taken.get(model_folder(Path(), info.id) / file)) is not None:
+            raise ModelError(
+                f"a model {info.id} would overwrite {file} of {owner}",
+                file=folder / FILE_NAME,
+                remedy="give it another name",
+            )
+    if manifest.refiner is not None and manifest.refiner.id == info.id:
+        raise ModelError(
+            f"{info.id} is the refiner", file=folder / FILE_NAME, remedy="give it another name"
         )
     return known
+
+
+def _taken(manifest: Manifest, model_id: str) -> dict[Path, str]:
+    """Return whose each file of a models folder is, without those of one model."""
+    owners: dict[str, str] = {}
+    for model in manifest.models:
+        if model.id != model_id:
+            own = ("" if model.package else model.file, model.background, model.canonical)
+            owners |= dict.fromkeys(own, model.id)
+    if manifest.refiner is not None:
+        owners[manifest.refiner.file] = manifest.refiner.id
+    return {Path(os.path.normpath(file)): owner for file, owner in owners.items()}
 
 
 def _begin(folder: Path) -> None:

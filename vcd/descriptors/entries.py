@@ -30,8 +30,8 @@ def model_folder(folder: Path, model_id: str) -> Path:
 def enter(folder: Path, entry: Mapping[str, Any]) -> None:
     """Enter a model in ``models.json``, which is made where there is none, as default.
 
-    Of an earlier entry of that id the calibration stays; where the file is the same, also its
-    background and canonical rows.
+    Of an earlier entry of that id the calibration stays; where file and input are the same, also
+    its background and canonical rows.
 
     Raises
     ------
@@ -47,7 +47,8 @@ def enter(folder: Path, entry: Mapping[str, Any]) -> None:
         manifest = json.loads(path.read_text("utf-8"))
     kept = [m for m in manifest["models"] if m["id"] != entry["id"]]
     old: dict[str, Any] = next((m for m in manifest["models"] if m["id"] == entry["id"]), {})
-    stays = _BESIDE if old.get("sha256") == entry["sha256"] else ("calibration",)
+    same = all(old.get(name) == entry[name] for name in ("sha256", "input"))
+    stays = _BESIDE if same else ("calibration",)
     new = {**{name: old[name] for name in stays if name in old}, **entry}
     manifest["models"] = sorted([*kept, new], key=lambda m: str(m["id"]))
     manifest["defaults"][entry["stream"]] = entry["id"]

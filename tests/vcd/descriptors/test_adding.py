@@ -66,7 +66,7 @@ def test_a_model_of_pictures_is_entered(tmp_path, photographs):
     assert (info.licence, dict(info.input)) == ("MIT", {"height": 24, "width": 32})
     assert load_background(info).shape == (60, 16)
     assert not list(folder.glob(".vcd*"))
-    again = add_model(file, folder, model_id="mine-3", stream="visual", size=(24, 24))
+    again = add_model(file, folder, model_id="mine-3", stream="visual", size=(24, 32))
     assert again.background == info.background
     assert again.licence == "MIT"
 
@@ -164,6 +164,16 @@ def test_what_does_not_fit_is_told(tmp_path, wrong, told):
     assert not folder.exists()
 
 
+def test_weights_beside_the_model_are_no_part_of_it(tmp_path, bare, monkeypatch, capfd):
+    """Also where they lie in the current folder, from which those of bytes would be loaded."""
+    visual_model(tmp_path / "m.onnx", side=24, save_as_external_data=True, size_threshold=5000)
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(ModelError, match="keeps its weights in other files"):
+        add_model(Path("m.onnx"), bare, model_id="m-1", stream="visual")
+    assert [path.name for path in bare.iterdir()] == ["models.json"]
+    assert capfd.readouterr() == ("", "")
+
+
 @pytest.mark.parametrize(
     ("file", "stream", "options", "told"),
     [
@@ -201,6 +211,45 @@ def test_an_id_stays_with_its_file(tmp_path, bare):
     with pytest.raises(ModelError, match=f"there is a model {taken} already"):
         add_model(other, tmp_path / "new", model_id=taken, stream="visual")
     assert not (tmp_path / "new").exists()
+
+
+def test_an_id_stays_with_its_input(tmp_path, bare):
+    """Or its background, calibration and descriptors would be those of two models."""
+    seen = visual_model(tmp_path / "seen.onnx")
+    heard = audio_model(tmp_path / "heard.onnx")
+    add_model(seen, bare, model_id="seen-1", stream="visual", size=(24, 32))
+    add_model(heard, bare, model_id="heard-1", stream="audio", hop=0.5)
+    before = (bare / "models.json").read_bytes()
+    with pytest.raises(ModelError, match=r"with height 24, width 32, .*such as seen-2"):
+        add_model(seen, bare, model_id="seen-1", stream="visual", size=(24, 24))
+    with pytest.raises(ModelError, match="hop 0.5"):
+        add_model(heard, bare, model_id="heard-1", stream="audio", hop=0.25)
+    assert (bare / "models.json").read_bytes() == before
+
+
+def test_files_of_others_are_never_overwritten(tmp_path, bare):
+    file = visual_model(tmp_path / "m.onnx", side=24)
+    folder = shutil.copytree(models_folder(), tmp_path / "models")
+    before = {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+    refiner = OURS.refiner.id
+    for place in (folder, tmp_path / "new"):
+        with pytest.raises(ModelError, match=f"would overwrite model.onnx of {refiner}"):
+            add_model(file, place, model_id=refiner, stream="visual")
+    assert {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()} == before
+    assert not (tmp_path / "new").exists()
+
+    add_model(file, bare, model_id="mine-1", stream="visual")
+    manifest = json.loads((bare / "models.json").read_text())
+    manifest["models"][0]["id"] = "renamed-1"
+    manifest["refiner"] = {
+        name: 0 if name in ("bytes", "opset") else "far/refiner.onnx"
+        for name in ("file", "sha256", "bytes", "opset", "licence")
+    } | {"id": "far-1"}
+    (bare / "models.json").write_text(json.dumps(manifest))
+    with pytest.raises(ModelError, match="would overwrite model.onnx of renamed-1"):
+        add_model(file, bare, model_id="mine-1", stream="visual")
+    with pytest.raises(ModelError, match="far-1 is the refiner"):
+        add_model(file, bare, model_id="far-1", stream="visual")
 
 
 def test_a_folder_of_something_else_is_left_alone(tmp_path, photographs):
