@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import importlib.metadata
-import importlib.util
 import os
 import shutil
 import tempfile
@@ -18,7 +17,14 @@ import numpy as np
 from vcd.descriptors.describe import DescribeSettings, describe_file
 from vcd.descriptors.entries import enter, keep_background, model_folder
 from vcd.descriptors.inspection import inspect_model
-from vcd.descriptors.manifest import FILE_NAME, Manifest, ModelInfo, load_manifest, models_folder
+from vcd.descriptors.manifest import (
+    FILE_NAME,
+    Manifest,
+    ModelInfo,
+    load_manifest,
+    models_folder,
+    package_folder,
+)
 from vcd.descriptors.runtime import DescriptorModel, open_session
 from vcd.encoding import write_whole
 from vcd.errors import MediaError, ModelError, OutputError
@@ -162,16 +168,13 @@ def _check_whole(path: Path, data: bytes) -> None:
 
 
 def _package_folder(package: str) -> Path:
-    try:
-        spec = importlib.util.find_spec(package)
-    except (ImportError, ValueError):
-        spec = None
-    if spec is None or not spec.submodule_search_locations:
+    found = package_folder(package)
+    if found is None:
         raise ModelError(
             f"there is no installed package {package!r}",
             remedy="name it as it is imported, not as it is installed",
         )
-    return Path(next(iter(spec.submodule_search_locations)))
+    return found
 
 
 def _distribution(package: str) -> str:

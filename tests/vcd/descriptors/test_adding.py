@@ -183,6 +183,10 @@ def test_weights_beside_the_model_are_no_part_of_it(tmp_path, bare, monkeypatch,
         ("audio", "audio", {"window": 2.0}, "takes windows of 1 s only, not 2"),
         ("audio", "audio", {"hop": 1.5}, "leaves out sound"),
         ("rate", "audio", {}, "takes sound at 8000 Hz"),
+        ("hop", "audio", {}, "hop of its input is 1e-05, not 0.01 to 3600"),
+        ("window", "audio", {}, "window of its input is 1000000000.0, not 0.01 to 3600"),
+        ("size", "visual", {}, "height of its input is 1000000, not 8 to 9999"),
+        ("size", "visual", {"size": (24, 4)}, "width of its input is 4, not 8 to 9999"),
         ("text", "visual", {}, "is not a model that ONNX Runtime can load"),
         ("none", "visual", {}, "check the path"),
     ],
@@ -191,6 +195,9 @@ def test_the_wrong_file_or_option_is_told(tmp_path, bare, file, stream, options,
     visual_model(tmp_path / "visual")
     audio_model(tmp_path / "audio")
     audio_model(tmp_path / "rate", metadata={"sample_rate": "8000"})
+    audio_model(tmp_path / "hop", metadata={"hop": "0.00001"})
+    audio_model(tmp_path / "window", window="any", metadata={"window": "1e9"})
+    visual_model(tmp_path / "size", metadata={"height": "1e6", "width": "20"})
     (tmp_path / "text").write_text("hello")
     before = (bare / "models.json").read_bytes()
     with pytest.raises(ModelError) as caught:
@@ -222,7 +229,7 @@ def test_an_id_stays_with_its_input(tmp_path, bare):
     before = (bare / "models.json").read_bytes()
     with pytest.raises(ModelError, match=r"with height 24, width 32, .*such as seen-2"):
         add_model(seen, bare, model_id="seen-1", stream="visual", size=(24, 24))
-    with pytest.raises(ModelError, match="hop 0.5"):
+    with pytest.raises(ModelError, match=r"hop 0\.5"):
         add_model(heard, bare, model_id="heard-1", stream="audio", hop=0.25)
     assert (bare / "models.json").read_bytes() == before
 
@@ -246,7 +253,7 @@ def test_files_of_others_are_never_overwritten(tmp_path, bare):
         for name in ("file", "sha256", "bytes", "opset", "licence")
     } | {"id": "far-1"}
     (bare / "models.json").write_text(json.dumps(manifest))
-    with pytest.raises(ModelError, match="would overwrite model.onnx of renamed-1"):
+    with pytest.raises(ModelError, match=r"would overwrite model\.onnx of renamed-1"):
         add_model(file, bare, model_id="mine-1", stream="visual")
     with pytest.raises(ModelError, match="far-1 is the refiner"):
         add_model(file, bare, model_id="far-1", stream="visual")
