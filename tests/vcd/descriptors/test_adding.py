@@ -306,7 +306,8 @@ def test_a_poor_background_is_told(tmp_path, bare, photographs):
 
 def test_from_the_shell_to_a_match(tmp_path, demo, monkeypatch, capsys):
     file = visual_model(tmp_path / "mine.onnx", dimensions=64)
-    folder = tmp_path / "models"
+    monkeypatch.chdir(tmp_path)
+    folder = Path("models")
 
     def vcd(*arguments):
         monkeypatch.setattr("sys.argv", ["vcd", *map(str, arguments)])
@@ -322,6 +323,7 @@ def test_from_the_shell_to_a_match(tmp_path, demo, monkeypatch, capsys):
     assert code == 0, told
     assert out == f"mine-1  {folder / 'mine' / '1' / 'model.onnx'}\n"
     assert f"vcd train calibration HAYSTACK --models {folder}" in told
+    assert f"export VCD_MODELS={tmp_path / folder}\n" in told
     monkeypatch.setenv("VCD_MODELS", str(folder))
     assert "mine-1\tok" in vcd("models", "verify")[1]
     query = demo.folder / "queries" / "other_sound.mp4"
