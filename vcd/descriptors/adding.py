@@ -6,16 +6,18 @@ import hashlib
 import importlib.metadata
 import os
 import shutil
+import stat
 import tempfile
 import uuid
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from vcd.descriptors.describe import DescribeSettings, describe_file
-from vcd.descriptors.entries import enter, keep_background, model_folder
+from vcd.descriptors.entries import enter, model_folder, write_background
 from vcd.descriptors.inspection import inspect_model
 from vcd.descriptors.manifest import (
     FILE_NAME,
@@ -107,20 +109,22 @@ def add_model(
         entry["licence"] = known.licence if known else "not told"
     rows = _unrelated(info, background, on_error, on_file)
     try:
-        _begin(folder)
-        if package:
-            root = _package_folder(package)
-            entry |= {"file": path.relative_to(root).as_posix(), "package": package}
-            told = known.install if known else ""
-            entry["install"] = told or f"pip install {_distribution(package)}"
-        else:
-            copy = model_folder(folder, model_id) / "model.onnx"
-            copy.parent.mkdir(parents=True, exist_ok=True)
-            write_whole(copy, data)
-            entry["file"] = copy.relative_to(folder).as_posix()
-        enter(folder, entry)
-        if rows is not None:
-            keep_background(folder, model_id, rows)
+        with _prepared(folder) as place:
+            if package:
+                root = _package_folder(package)
+                entry |= {"file": path.relative_to(root).as_posix(), "package": package}
+                told = known.install if known else ""
+                entry["install"] = told or f"pip install {_distribution(package)}"
+            else:
+                copy = model_folder(place, model_id) / "model.onnx"
+                copy.parent.mkdir(parents=True, exist_ok=True)
+                write_whole(copy, data)
+                entry["file"] = copy.relative_to(place).as_posix()
+            if rows is not None:
+                entry["background"] = write_background(place, model_id, rows)
+            enter(place, entry)  # last, and at once
+    except OutputError as error:  # of a file that is not in its place yet
+        raise OutputError(error.problem, file=folder, remedy=error.remedy) from error
     except OSError as error:
         raise OutputError(
             f"the models folder cannot be written ({error.strerror or error})",
@@ -186,7 +190,7 @@ def _distribution(package: str) -> str:
 def _known(folder: Path, info: ModelInfo) -> ModelInfo | None:
     """Return the entry that a model has already, here or among what the folder begins with."""
     if not (folder / FILE_NAME).is_file():
-        if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+        if folder.exists() and (not folder.is_dir() or any(map(_foreign, folder.iterdir()))):
             raise ModelError(
                 f"is no models folder: it holds no {FILE_NAME}",
                 file=folder,
@@ -225,6 +229,11 @@ def _known(folder: Path, info: ModelInfo) -> ModelInfo | None:
     return known
 
 
+def _foreign(path: Path) -> bool:
+    """Whether something in a folder is more than what a killed process left."""
+    return not (path.name.startswith(".vcd-") and path.name.endswith(".part"))
+
+
 def _taken(manifest: Manifest, model_id: str) -> dict[Path, str]:
     """Return whose each file of a models folder is, without those of one model."""
     owners: dict[str, str] = {}
@@ -237,18 +246,27 @@ def _taken(manifest: Manifest, model_id: str) -> dict[Path, str]:
     return {Path(os.path.normpath(file)): owner for file, owner in owners.items()}
 
 
-def _begin(folder: Path) -> None:
-    """Let a new folder begin as a copy of the models in use."""
+@contextmanager
+def _prepared(folder: Path) -> Iterator[Path]:
+    """Give the place to write in: a new folder is made beside, and takes its place when whole."""
     if (folder / FILE_NAME).is_file():
+        yield folder
         return
-    folder.mkdir(parents=True, exist_ok=True)
-    part = folder / f".vcd-{uuid.uuid4().hex}.part"
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    empty = folder.is_dir()  # which stays the same one: it may be mounted, or somebody's current
+    part = (folder if empty else folder.parent) / f".vcd-{uuid.uuid4().hex}.part"
     try:
-        shutil.copytree(
-            models_folder(), part, ignore=shutil.ignore_patterns("__pycache__", ".vcd-*")
-        )
-        for file in sorted(part.iterdir(), key=lambda file: file.name == FILE_NAME):
-            file.replace(folder / file.name)  # the manifest last, with which it is one
+        part.mkdir()
+        mode = stat.S_IMODE(part.stat().st_mode)
+        ignored = shutil.ignore_patterns("__pycache__", ".vcd-*")
+        shutil.copytree(models_folder(), part, ignore=ignored, dirs_exist_ok=True)
+        part.chmod(mode)  # the models in use may be an installed package, read-only
+        yield part
+        if empty:
+            for file in sorted(part.iterdir(), key=lambda file: file.name == FILE_NAME):
+                file.replace(folder / file.name)  # the manifest last, with which it is one
+        else:
+            part.rename(folder)
     finally:
         shutil.rmtree(part, ignore_errors=True)
 

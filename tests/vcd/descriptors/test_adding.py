@@ -14,7 +14,8 @@ from vcd.descriptors import DescriptorModel, load_background, load_manifest, mod
 from vcd.descriptors.adding import add_model
 from vcd.descriptors.check import check_model
 from vcd.descriptors.inspection import inspect_model
-from vcd.errors import ModelError
+from vcd.encoding import write_whole
+from vcd.errors import ModelError, OutputError
 from vcd_cli.main import main
 
 OURS = load_manifest()
@@ -257,6 +258,47 @@ def test_files_of_others_are_never_overwritten(tmp_path, bare):
         add_model(file, bare, model_id="mine-1", stream="visual")
     with pytest.raises(ModelError, match="far-1 is the refiner"):
         add_model(file, bare, model_id="far-1", stream="visual")
+
+
+def test_the_manifest_is_written_once_and_last(tmp_path, bare, photographs, monkeypatch):
+    written = []
+
+    def record(path, data):
+        written.append(path.name)
+        write_whole(path, data)
+
+    for module in ("adding", "entries"):
+        monkeypatch.setattr(f"vcd.descriptors.{module}.write_whole", record)
+    file = visual_model(tmp_path / "m.onnx", side=24)
+    add_model(file, bare, model_id="m-1", stream="visual", background=[photographs])
+    assert written == ["model.onnx", "background.npy", "models.json"]
+
+
+@pytest.mark.parametrize("error", [KeyboardInterrupt, OSError("full"), OutputError("full")])
+def test_a_folder_is_not_there_before_it_is_whole(tmp_path, monkeypatch, error):
+    def fail(folder, _entry):
+        assert check_model(load_manifest(folder).default("visual"))
+        raise error
+
+    file = visual_model(tmp_path / "m.onnx", side=24)
+    (tmp_path / "empty").mkdir()
+    with monkeypatch.context() as patch:
+        patch.setattr("vcd.descriptors.adding.enter", fail)
+        for name in ("new", "empty"):
+            told = KeyboardInterrupt if error is KeyboardInterrupt else OutputError
+            with pytest.raises(told) as caught:
+                add_model(file, tmp_path / name, model_id="m-1", stream="visual")
+            if told is OutputError:
+                assert caught.value.file == str(tmp_path / name)
+    assert {path.name for path in tmp_path.iterdir()} == {"m.onnx", "empty"}
+    assert not list((tmp_path / "empty").iterdir())
+
+
+def test_what_a_killed_process_left_is_no_hindrance(tmp_path):
+    folder = tmp_path / "models"
+    (folder / ".vcd-1.part").mkdir(parents=True)
+    file = visual_model(tmp_path / "m.onnx", side=24)
+    check_model(add_model(file, folder, model_id="m-1", stream="visual"))
 
 
 def test_a_folder_of_something_else_is_left_alone(tmp_path, photographs):
