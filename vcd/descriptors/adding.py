@@ -214,18 +214,20 @@ def _known(folder: Path, info: ModelInfo) -> ModelInfo | None:
             file=folder / FILE_NAME,
             remedy=another,
         )
+    if manifest.refiner is not None and manifest.refiner.id == info.id:
+        raise ModelError(
+            f"{info.id} is the refiner",
+            file=folder / FILE_NAME,
+            remedy="give this one another name",
+        )
     taken = _taken(manifest, info.id)
     for file in ("model.onnx", "background.npy"):
         if (owner := taken.get(model_folder(Path(), info.id) / file)) is not None:
             raise ModelError(
                 f"a model {info.id} would overwrite {file} of {owner}",
                 file=folder / FILE_NAME,
-                remedy="give it another name",
+                remedy="give this one another name",
             )
-    if manifest.refiner is not None and manifest.refiner.id == info.id:
-        raise ModelError(
-            f"{info.id} is the refiner", file=folder / FILE_NAME, remedy="give it another name"
-        )
     return known
 
 

@@ -241,7 +241,7 @@ def test_files_of_others_are_never_overwritten(tmp_path, bare):
     before = {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
     refiner = OURS.refiner.id
     for place in (folder, tmp_path / "new"):
-        with pytest.raises(ModelError, match=f"would overwrite model.onnx of {refiner}"):
+        with pytest.raises(ModelError, match=f"{refiner} is the refiner"):
             add_model(file, place, model_id=refiner, stream="visual")
     assert {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()} == before
     assert not (tmp_path / "new").exists()
