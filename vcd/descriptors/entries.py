@@ -16,7 +16,7 @@ from vcd.descriptors.runtime import DescriptorModel
 from vcd.encoding import write_whole
 from vcd.records import FloatArray
 
-__all__ = ["enter", "keep_background", "keep_canonical", "model_folder"]
+__all__ = ["enter", "keep_background", "keep_canonical", "model_folder", "write_background"]
 
 _BESIDE = ("calibration", "background", "canonical")
 
@@ -30,8 +30,8 @@ def model_folder(folder: Path, model_id: str) -> Path:
 def enter(folder: Path, entry: Mapping[str, Any]) -> None:
     """Enter a model in ``models.json``, which is made where there is none, as default.
 
-    Of an earlier entry of that id the calibration stays; where the file is the same, also its
-    background and canonical rows.
+    Of an earlier entry of that id the calibration stays; where file and input are the same, also
+    its background and canonical rows.
 
     Raises
     ------
@@ -47,7 +47,8 @@ def enter(folder: Path, entry: Mapping[str, Any]) -> None:
         manifest = json.loads(path.read_text("utf-8"))
     kept = [m for m in manifest["models"] if m["id"] != entry["id"]]
     old: dict[str, Any] = next((m for m in manifest["models"] if m["id"] == entry["id"]), {})
-    stays = _BESIDE if old.get("sha256") == entry["sha256"] else ("calibration",)
+    same = all(old.get(name) == entry[name] for name in ("sha256", "input"))
+    stays = _BESIDE if same else ("calibration",)
     new = {**{name: old[name] for name in stays if name in old}, **entry}
     manifest["models"] = sorted([*kept, new], key=lambda m: str(m["id"]))
     manifest["defaults"][entry["stream"]] = entry["id"]
@@ -56,10 +57,15 @@ def enter(folder: Path, entry: Mapping[str, Any]) -> None:
 
 def keep_background(folder: Path, model_id: str, vectors: FloatArray) -> None:
     """Keep rows of unrelated material, float32 (k, dimensions), as a model's background."""
+    _name(folder, model_id, "background", write_background(folder, model_id, vectors))
+
+
+def write_background(folder: Path, model_id: str, vectors: FloatArray) -> str:
+    """Write rows as `keep_background` does, and return what to name in the model's entry."""
     factor = 127 / np.maximum(np.abs(vectors).max(axis=1, keepdims=True), 1e-9)
     out = io.BytesIO()
     np.save(out, np.rint(vectors * factor).astype(np.int8), allow_pickle=False)
-    _keep(folder, model_id, "background", "background.npy", out.getvalue())
+    return _written(folder, model_id, "background.npy", out.getvalue())
 
 
 def keep_canonical(folder: Path, model_id: str) -> None:
@@ -72,18 +78,24 @@ def keep_canonical(folder: Path, model_id: str) -> None:
     """
     info: ModelInfo = load_manifest(folder).get(model_id)
     text = canonical_text(DescriptorModel(info))
-    _keep(folder, model_id, "canonical", CANONICAL_NAME, text.encode())
+    file = _written(folder, model_id, CANONICAL_NAME, text.encode())
+    _name(folder, model_id, "canonical", file)
 
 
-def _keep(folder: Path, model_id: str, role: str, name: str, data: bytes) -> None:
-    """Write a file of a model, and name it in the manifest."""
+def _written(folder: Path, model_id: str, name: str, data: bytes) -> str:
+    """Write a file of a model; return its path below the models folder."""
     file = model_folder(folder, model_id) / name
     file.parent.mkdir(parents=True, exist_ok=True)
     write_whole(file, data)
+    return file.relative_to(folder).as_posix()
+
+
+def _name(folder: Path, model_id: str, role: str, file: str) -> None:
+    """Name a file of a model in the manifest."""
     path = folder / FILE_NAME
     manifest = json.loads(path.read_text("utf-8"))
     entry = next(m for m in manifest["models"] if m["id"] == model_id)
-    entry[role] = file.relative_to(folder).as_posix()
+    entry[role] = file
     _write(path, manifest)
 
 

@@ -12,6 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from vcd.descriptors.canonical import canonical_picture, canonical_sound
+from vcd.descriptors.manifest import input_problem
 from vcd.descriptors.runtime import open_session
 from vcd.errors import ModelError
 from vcd.media.decoder import SAMPLE_RATE
@@ -65,9 +66,11 @@ def inspect_model(
     if stream == "visual":
         height, width = _size(path, shape, size, told)
         inputs: dict[str, float] = {"height": height, "width": width}
+        _check(path, stream, inputs)
         batch: npt.NDArray[Any] = np.stack([canonical_picture(k, height, width) for k in range(3)])
     else:
         inputs = _timing(path, shape, window, hop, told)
+        _check(path, stream, inputs)
         length = round(inputs["window"] * SAMPLE_RATE)
         batch = np.stack([canonical_sound(k, length) for k in range(3)])
     rows = _rows(path, session, batch)
@@ -157,8 +160,19 @@ def _timing(
         )
     hop = hop or _number(told, "hop") or min(_HOP, window)
     if hop > window:
-        raise ModelError(f"a hop of {hop:g} s leaves out sound between windows of {window:g} s")
+        raise ModelError(
+            f"a hop of {hop:g} s leaves out sound between windows of {window:g} s",
+            file=path,
+            remedy="name a shorter one: --hop SECONDS",
+        )
     return {"sample_rate": SAMPLE_RATE, "window": window, "hop": hop}
+
+
+def _check(path: Path, stream: Stream, inputs: Mapping[str, float]) -> None:
+    """Refuse an input that vcd cannot give, before it is made."""
+    if problem := input_problem(stream, inputs):
+        options = "--size" if stream == "visual" else "--window and --hop"
+        raise ModelError(problem, file=path, remedy=f"name what it was trained at: {options}")
 
 
 def _number(told: Mapping[str, str], name: str) -> float:

@@ -16,13 +16,35 @@ from types import MappingProxyType
 from typing import Any
 
 from vcd.errors import ModelChecksumError, ModelError, ModelNotFoundError, PathLike
+from vcd.media.decoder import SAMPLE_RATE
 from vcd.records import STREAMS, Stream
 
-__all__ = ["Manifest", "ModelInfo", "RefinerInfo", "load_manifest", "models_folder"]
+__all__ = [
+    "Manifest",
+    "ModelInfo",
+    "RefinerInfo",
+    "input_problem",
+    "load_manifest",
+    "models_folder",
+    "package_folder",
+]
 
 FILE_NAME = "models.json"
 ENVIRONMENT = "VCD_MODELS"
 _AGAIN = "install vcd-engine again"
+_SEE = "see onnx/README.md"
+_PIXELS = (8, 9999)
+_SECONDS = (0.01, 3600)
+# What the input of a model must tell, and between which numbers.
+_INPUT: dict[Stream, dict[str, tuple[float, float]]] = {
+    "visual": {"height": _PIXELS, "width": _PIXELS},
+    "audio": {
+        "sample_rate": (SAMPLE_RATE, SAMPLE_RATE),
+        "window": _SECONDS,
+        "hop": _SECONDS,
+    },
+}
+_TEXTS = ("sha256", "licence", "package", "install", "background", "canonical")
 _POINT = ("threshold", "precision", "recall", "false_alarms_per_10000_pairs")
 
 
@@ -43,8 +65,9 @@ class ModelInfo:
         Length of a descriptor.
     opset : int
     input : mapping
-        visual: `height`, `width` in pixels. audio: `sample_rate` in Hz, `window` and `hop` in
-        seconds, and `runs` 1 where the model takes several windows as one run of samples.
+        visual: `height`, `width` in pixels, 8 to 9999. audio: `sample_rate` in Hz, 16000; `window`
+        and `hop` in seconds, 0.01 to 3600; and `runs` 1 where the model takes several windows as
+        one run of samples.
     package : str
         Python package that brings the file; "" for our own models folder.
     install : str
@@ -58,6 +81,11 @@ class ModelInfo:
         How probable segments found by this model are: `weights` and `intercept` of
         `vcd.localization.Confidence`, and for `still` pictures `slope` and `intercept` of
         `vcd.detection.Calibration`.
+
+    Raises
+    ------
+    ModelError
+        One of these is something else.
     """
 
     id: str
@@ -81,6 +109,12 @@ class ModelInfo:
             raise ModelError(f"model id {self.id!r} is not of the form <name>-<version>")
         if self.stream not in STREAMS:
             raise ModelError(f"model {self.id}: stream {self.stream!r} is not one of {STREAMS}")
+        _check_types(self.id, self, texts=_TEXTS, counts=("bytes", "dimensions", "opset"))
+        for name in ("input", "calibration"):
+            if not isinstance(getattr(self, name), Mapping):
+                raise ModelError(f"model {self.id}: {name} is no object", remedy=_SEE)
+        if problem := input_problem(self.stream, self.input):
+            raise ModelError(f"model {self.id}: {problem}", remedy=_SEE)
         object.__setattr__(self, "input", MappingProxyType(dict(self.input)))
         object.__setattr__(self, "calibration", MappingProxyType(dict(self.calibration)))
 
@@ -95,13 +129,13 @@ class ModelInfo:
         """
         folder = self.folder
         if self.package:
-            spec = importlib.util.find_spec(self.package)
-            if spec is None or not spec.submodule_search_locations:
+            found = package_folder(self.package)
+            if found is None:
                 raise ModelNotFoundError(
                     f"model {self.id} comes with the package {self.package}, which is missing",
                     remedy=self.install,
                 )
-            folder = Path(next(iter(spec.submodule_search_locations)))
+            folder = found
         path = folder / self.file
         if not path.is_file():
             raise ModelNotFoundError(
@@ -134,6 +168,9 @@ class RefinerInfo:
     licence: str
     folder: Path
 
+    def __post_init__(self) -> None:
+        _check_types("the refiner", self, texts=("id", "sha256", "licence"), counts=("bytes",))
+
     @property
     def path(self) -> Path:
         """Where the ONNX file lies.
@@ -157,6 +194,33 @@ class RefinerInfo:
         return _verified(self.path, self.id, self.sha256, _AGAIN)
 
 
+def _check_types(
+    owner: str, entry: ModelInfo | RefinerInfo, *, texts: Iterable[str], counts: Iterable[str]
+) -> None:
+    """Refuse an entry of which something is no text, or no whole number."""
+    for kind, told, names in ((str, "text", ("file", *texts)), (int, "whole number", counts)):
+        for name in names:
+            value = getattr(entry, name)
+            if not isinstance(value, kind) or isinstance(value, bool):
+                raise ModelError(f"{owner}: {name} {value!r} is no {told}", remedy=_SEE)
+    if not entry.file:
+        raise ModelError(f"{owner}: no file is named", remedy=_SEE)
+
+
+def input_problem(stream: Stream, given: Mapping[str, Any]) -> str:
+    """Return what is wrong with the input of a model; "" where nothing is."""
+    for name, (least, most) in _INPUT[stream].items():
+        value = given.get(name)
+        if value is None:
+            return f"its input has no {name}"
+        if isinstance(value, bool) or not isinstance(value, int | float):
+            return f"{name} of its input is {value!r}, no number"
+        if not least <= value <= most:
+            wanted = f"{least:g} to {most:g}" if least < most else f"{least:g}"
+            return f"{name} of its input is {value}, not {wanted}"
+    return ""
+
+
 def _verified(path: Path, name: str, sha256: str, remedy: str) -> Path:
     try:
         with path.open("rb") as file:
@@ -170,6 +234,17 @@ def _verified(path: Path, name: str, sha256: str, remedy: str) -> Path:
             remedy=remedy,
         )
     return path
+
+
+def package_folder(package: str) -> Path | None:
+    """Return where an installed package lies; None where there is none of that name."""
+    try:
+        spec = importlib.util.find_spec(package)
+    except (ImportError, ValueError):  # of a parent that is not there, or no name at all
+        return None
+    if spec is None or not spec.submodule_search_locations:
+        return None
+    return Path(next(iter(spec.submodule_search_locations)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -297,7 +372,7 @@ def load_manifest(folder: PathLike | None = None) -> Manifest:
         raise ModelError(error.problem, file=path, remedy=error.remedy) from error
     except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise ModelError(
-            f"is not a valid model manifest ({error})", file=path, remedy="see onnx/README.md"
+            f"is not a valid model manifest ({error})", file=path, remedy=_SEE
         ) from error
 
 

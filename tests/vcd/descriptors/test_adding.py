@@ -14,7 +14,8 @@ from vcd.descriptors import DescriptorModel, load_background, load_manifest, mod
 from vcd.descriptors.adding import add_model
 from vcd.descriptors.check import check_model
 from vcd.descriptors.inspection import inspect_model
-from vcd.errors import ModelError
+from vcd.encoding import write_whole
+from vcd.errors import ModelError, OutputError
 from vcd_cli.main import main
 
 OURS = load_manifest()
@@ -66,7 +67,7 @@ def test_a_model_of_pictures_is_entered(tmp_path, photographs):
     assert (info.licence, dict(info.input)) == ("MIT", {"height": 24, "width": 32})
     assert load_background(info).shape == (60, 16)
     assert not list(folder.glob(".vcd*"))
-    again = add_model(file, folder, model_id="mine-3", stream="visual", size=(24, 24))
+    again = add_model(file, folder, model_id="mine-3", stream="visual", size=(24, 32))
     assert again.background == info.background
     assert again.licence == "MIT"
 
@@ -164,6 +165,16 @@ def test_what_does_not_fit_is_told(tmp_path, wrong, told):
     assert not folder.exists()
 
 
+def test_weights_beside_the_model_are_no_part_of_it(tmp_path, bare, monkeypatch, capfd):
+    """Also where they lie in the current folder, from which those of bytes would be loaded."""
+    visual_model(tmp_path / "m.onnx", side=24, save_as_external_data=True, size_threshold=5000)
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(ModelError, match="keeps its weights in other files"):
+        add_model(Path("m.onnx"), bare, model_id="m-1", stream="visual")
+    assert [path.name for path in bare.iterdir()] == ["models.json"]
+    assert capfd.readouterr() == ("", "")
+
+
 @pytest.mark.parametrize(
     ("file", "stream", "options", "told"),
     [
@@ -173,6 +184,10 @@ def test_what_does_not_fit_is_told(tmp_path, wrong, told):
         ("audio", "audio", {"window": 2.0}, "takes windows of 1 s only, not 2"),
         ("audio", "audio", {"hop": 1.5}, "leaves out sound"),
         ("rate", "audio", {}, "takes sound at 8000 Hz"),
+        ("hop", "audio", {}, "hop of its input is 1e-05, not 0.01 to 3600"),
+        ("window", "audio", {}, "window of its input is 1000000000.0, not 0.01 to 3600"),
+        ("size", "visual", {}, "height of its input is 1000000, not 8 to 9999"),
+        ("size", "visual", {"size": (24, 4)}, "width of its input is 4, not 8 to 9999"),
         ("text", "visual", {}, "is not a model that ONNX Runtime can load"),
         ("none", "visual", {}, "check the path"),
     ],
@@ -181,6 +196,9 @@ def test_the_wrong_file_or_option_is_told(tmp_path, bare, file, stream, options,
     visual_model(tmp_path / "visual")
     audio_model(tmp_path / "audio")
     audio_model(tmp_path / "rate", metadata={"sample_rate": "8000"})
+    audio_model(tmp_path / "hop", metadata={"hop": "0.00001"})
+    audio_model(tmp_path / "window", window="any", metadata={"window": "1e9"})
+    visual_model(tmp_path / "size", metadata={"height": "1e6", "width": "20"})
     (tmp_path / "text").write_text("hello")
     before = (bare / "models.json").read_bytes()
     with pytest.raises(ModelError) as caught:
@@ -201,6 +219,86 @@ def test_an_id_stays_with_its_file(tmp_path, bare):
     with pytest.raises(ModelError, match=f"there is a model {taken} already"):
         add_model(other, tmp_path / "new", model_id=taken, stream="visual")
     assert not (tmp_path / "new").exists()
+
+
+def test_an_id_stays_with_its_input(tmp_path, bare):
+    """Or its background, calibration and descriptors would be those of two models."""
+    seen = visual_model(tmp_path / "seen.onnx")
+    heard = audio_model(tmp_path / "heard.onnx")
+    add_model(seen, bare, model_id="seen-1", stream="visual", size=(24, 32))
+    add_model(heard, bare, model_id="heard-1", stream="audio", hop=0.5)
+    before = (bare / "models.json").read_bytes()
+    with pytest.raises(ModelError, match=r"with height 24, width 32, .*such as seen-2"):
+        add_model(seen, bare, model_id="seen-1", stream="visual", size=(24, 24))
+    with pytest.raises(ModelError, match=r"hop 0\.5"):
+        add_model(heard, bare, model_id="heard-1", stream="audio", hop=0.25)
+    assert (bare / "models.json").read_bytes() == before
+
+
+def test_files_of_others_are_never_overwritten(tmp_path, bare):
+    file = visual_model(tmp_path / "m.onnx", side=24)
+    folder = shutil.copytree(models_folder(), tmp_path / "models")
+    before = {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+    refiner = OURS.refiner.id
+    for place in (folder, tmp_path / "new"):
+        with pytest.raises(ModelError, match=f"{refiner} is the refiner"):
+            add_model(file, place, model_id=refiner, stream="visual")
+    assert {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()} == before
+    assert not (tmp_path / "new").exists()
+
+    add_model(file, bare, model_id="mine-1", stream="visual")
+    manifest = json.loads((bare / "models.json").read_text())
+    manifest["models"][0]["id"] = "renamed-1"
+    manifest["refiner"] = {
+        name: 0 if name in ("bytes", "opset") else "far/refiner.onnx"
+        for name in ("file", "sha256", "bytes", "opset", "licence")
+    } | {"id": "far-1"}
+    (bare / "models.json").write_text(json.dumps(manifest))
+    with pytest.raises(ModelError, match=r"would overwrite model\.onnx of renamed-1"):
+        add_model(file, bare, model_id="mine-1", stream="visual")
+    with pytest.raises(ModelError, match="far-1 is the refiner"):
+        add_model(file, bare, model_id="far-1", stream="visual")
+
+
+def test_the_manifest_is_written_once_and_last(tmp_path, bare, photographs, monkeypatch):
+    written = []
+
+    def record(path, data):
+        written.append(path.name)
+        write_whole(path, data)
+
+    for module in ("adding", "entries"):
+        monkeypatch.setattr(f"vcd.descriptors.{module}.write_whole", record)
+    file = visual_model(tmp_path / "m.onnx", side=24)
+    add_model(file, bare, model_id="m-1", stream="visual", background=[photographs])
+    assert written == ["model.onnx", "background.npy", "models.json"]
+
+
+@pytest.mark.parametrize("error", [KeyboardInterrupt, OSError("full"), OutputError("full")])
+def test_a_folder_is_not_there_before_it_is_whole(tmp_path, monkeypatch, error):
+    def fail(folder, _entry):
+        assert check_model(load_manifest(folder).default("visual"))
+        raise error
+
+    file = visual_model(tmp_path / "m.onnx", side=24)
+    (tmp_path / "empty").mkdir()
+    with monkeypatch.context() as patch:
+        patch.setattr("vcd.descriptors.adding.enter", fail)
+        for name in ("new", "empty"):
+            told = KeyboardInterrupt if error is KeyboardInterrupt else OutputError
+            with pytest.raises(told) as caught:
+                add_model(file, tmp_path / name, model_id="m-1", stream="visual")
+            if told is OutputError:
+                assert caught.value.file == str(tmp_path / name)
+    assert {path.name for path in tmp_path.iterdir()} == {"m.onnx", "empty"}
+    assert not list((tmp_path / "empty").iterdir())
+
+
+def test_what_a_killed_process_left_is_no_hindrance(tmp_path):
+    folder = tmp_path / "models"
+    (folder / ".vcd-1.part").mkdir(parents=True)
+    file = visual_model(tmp_path / "m.onnx", side=24)
+    check_model(add_model(file, folder, model_id="m-1", stream="visual"))
 
 
 def test_a_folder_of_something_else_is_left_alone(tmp_path, photographs):
@@ -250,7 +348,8 @@ def test_a_poor_background_is_told(tmp_path, bare, photographs):
 
 def test_from_the_shell_to_a_match(tmp_path, demo, monkeypatch, capsys):
     file = visual_model(tmp_path / "mine.onnx", dimensions=64)
-    folder = tmp_path / "models"
+    monkeypatch.chdir(tmp_path)
+    folder = Path("models")
 
     def vcd(*arguments):
         monkeypatch.setattr("sys.argv", ["vcd", *map(str, arguments)])
@@ -266,6 +365,7 @@ def test_from_the_shell_to_a_match(tmp_path, demo, monkeypatch, capsys):
     assert code == 0, told
     assert out == f"mine-1  {folder / 'mine' / '1' / 'model.onnx'}\n"
     assert f"vcd train calibration HAYSTACK --models {folder}" in told
+    assert f"export VCD_MODELS={tmp_path / folder}\n" in told
     monkeypatch.setenv("VCD_MODELS", str(folder))
     assert "mine-1\tok" in vcd("models", "verify")[1]
     query = demo.folder / "queries" / "other_sound.mp4"

@@ -80,6 +80,39 @@ def test_broken_manifest_is_named(folder, text):
         load_manifest(folder)
 
 
+@pytest.mark.parametrize(
+    ("name", "wrong", "told"),
+    [
+        ("audio-2", {"input": {"window": 2, "hop": 0.25}}, "its input has no sample_rate"),
+        ("audio-2", {"input": {"sample_rate": 16000, "window": "2"}}, "window of its input is '2'"),
+        ("audio-2", {"input": {"sample_rate": 8000}}, "sample_rate of its input is 8000"),
+        (
+            "audio-2",
+            {"input": {"sample_rate": 16000, "window": 2, "hop": 2e-5}},
+            "hop of its input is 2e-05, not 0.01 to 3600",
+        ),
+        ("visual-3", {"input": {}}, "its input has no height"),
+        ("visual-3", {"input": {"height": 1e6}}, "height of its input is 1000000.0, not 8 to 9999"),
+        ("visual-3", {"input": [1]}, "input is no object"),
+        ("visual-3", {"canonical": 5}, "canonical 5 is no text"),
+        ("visual-3", {"background": None}, "background None is no text"),
+        ("visual-3", {"file": ""}, "no file is named"),
+        ("visual-3", {"dimensions": "256"}, "dimensions '256' is no whole number"),
+        ("refiner", {"file": 5}, "the refiner: file 5 is no text"),
+    ],
+)
+def test_a_wrong_entry_is_told(folder, name, wrong, told):
+    path = folder / "models.json"
+    data = json.loads(path.read_text())
+    entries = {entry["id"]: entry for entry in data["models"]} | {"refiner": data["refiner"]}
+    entries[name].update(wrong)
+    path.write_text(json.dumps(data))
+    with pytest.raises(ModelError, match=told) as caught:
+        load_manifest(folder)
+    assert caught.value.file == str(path)
+    assert caught.value.remedy
+
+
 def test_folder_without_manifest(tmp_path):
     with pytest.raises(ModelNotFoundError, match="VCD_MODELS"):
         load_manifest(tmp_path)
@@ -90,12 +123,12 @@ def test_environment_chooses_the_folder(folder, monkeypatch):
     assert load_manifest().folder == folder
 
 
-def test_package_that_is_not_installed_says_how(folder):
+@pytest.mark.parametrize("package", ["no_such_package", "no.such.package", ".relative"])
+def test_package_that_is_not_installed_says_how(folder, package):
     path = folder / "models.json"
     data = json.loads(path.read_text())
     data["models"].append(
-        data["models"][0]
-        | {"id": "far-1", "package": "no_such_package", "install": "pip install x"}
+        data["models"][0] | {"id": "far-1", "package": package, "install": "pip install x"}
     )
     path.write_text(json.dumps(data))
     with pytest.raises(ModelNotFoundError, match="pip install x"):
