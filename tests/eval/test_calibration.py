@@ -121,7 +121,8 @@ def test_a_haystack_is_judged(demo, cache_folder):
     assert set(judged) == set(PASSES)
     for name in ("visual", "audio", "fused"):
         assert judged[name].measures.shape == (len(judged[name].right), len(FEATURES))
-        assert judged[name].right.mean() > 0.5
+        assert judged[name].right.sum() >= 4
+        assert judged[name].right.mean() > 0.3
     assert judged[STILL].measures.shape == (len(judged[STILL].right), 1)
     assert judged[STILL].right.any()
     queries, refs = (len(list((demo.folder / part).iterdir())) for part in ("queries", "refs"))

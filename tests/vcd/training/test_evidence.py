@@ -55,7 +55,7 @@ def test_a_linear_map_finds_copies_that_plain_features_do_not():
     plain, edited = (torch.cat(part) for part in zip(*found, strict=True))
     hits = [
         np.mean((describe(edited) @ describe(plain).T).argmax(dim=1).numpy() == np.arange(600))
-        for describe in (torch.nn.functional.normalize, Linear(found, 6))
+        for describe in (torch.nn.functional.normalize, Linear.fitted(found, 6))
     ]
     assert hits[0] < 0.75
     assert hits[1] > 0.95
