@@ -98,8 +98,8 @@ class Limits:
     max_descriptor : int
         Bytes of a descriptor file, unpacked; a larger one raises `DescriptorError`.
     max_hash : int
-        Characters of a hash string; a longer one raises `HashStringError`. The default is some
-        seven hours.
+        Characters of a hash string; a longer one raises `HashStringError`. The default is about
+        nine hours, some five where all frames have borders or show two pictures.
     max_segments : int
         Of one match; the most probable are kept, and that is logged as a warning.
     max_matrix : int
@@ -123,7 +123,7 @@ class Limits:
     max_cpu_time: float = 3600.0
     max_memory: int = 4 << 30
     max_descriptor: int = 4 << 30
-    max_hash: int = 1 << 25
+    max_hash: int = 1 << 26
     max_segments: int = 1000
     max_matrix: int = 1 << 28
 

@@ -128,7 +128,7 @@ def test_any_altered_character_is_refused(text, place, character):
         ("f8f8f0cee0f4a84f06370a22038f63f0b36e2ed596621e1d33e6b39c4e9c9b22", "begins with"),
         ("vcd2" + FULL[4:], "begins with"),
         ("vcd1:1:2", "fields"),
-        ("vcd1" + "x" * 40_000_000, "characters"),
+        ("vcd1" + "x" * 70_000_000, "characters"),
         (resealed(FULL, ms="-5"), "no duration"),
         (resealed(FULL, ms="20001"), "contradict"),
         (resealed(FULL, visual="visual-1/256/500/40"), "made by model visual-1"),

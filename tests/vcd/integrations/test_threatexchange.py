@@ -23,11 +23,13 @@ from threatexchange.extensions.manifest import ThreatExchangeExtensionManifest
 from threatexchange.interface_validation import SignalTypeMapping
 from threatexchange.signal_type.index import SignalTypeIndex
 
-from vcd.descriptors import load_background
+from vcd.descriptors import DescriptorModel, load_background
+from vcd.descriptors.audio import AudioTrackBuilder
 from vcd.engine import Engine
 from vcd.errors import HashStringError
 from vcd.integrations.threatexchange import TX_MANIFEST, VcdIndex, VcdMatchInfo, VcdSignal
 from vcd.integrations.threatexchange.hashes import full_hash
+from vcd.media import SAMPLE_RATE, Samples, Sampling, get_decoder
 from vcd.records import Track, VideoDescriptor
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -226,6 +228,18 @@ def test_copies_are_found_among_many(hashes):
     best = index.query(query)[0]
     assert best.metadata == "true"
     assert best.similarity_info == VcdSignal.compare_hash(query, reference).distance
+
+
+@pytest.mark.parametrize(("name", "speed"), [("newsroom", 0.8), ("mountains", 1.25)])
+def test_sound_of_another_speed_is_found_in_the_index(name, speed, demo, hashes):
+    source = get_decoder().read(demo.folder / "refs" / f"{name}.mp4", Sampling(picture=False))
+    sound = np.concatenate([run.samples for run in source if isinstance(run, Samples)])
+    played = np.interp(np.arange(0, len(sound) - 1, speed), np.arange(len(sound)), sound)
+    builder = AudioTrackBuilder(DescriptorModel(VcdSignal.engine().models["audio"]))
+    builder.add(Samples(0.0, played.astype(np.float32)))
+    made = VideoDescriptor("x", len(played) / SAMPLE_RATE, builder.finish())
+    index = VcdIndex.build([(text, ref) for ref, text in hashes["refs"].items()])
+    assert [match.metadata for match in index.query(full_hash(made))] == [name]
 
 
 # The real command ----------------------------------------------------------------------------

@@ -47,7 +47,7 @@ _COMPACT_PAYLOAD = 1828  # bytes that leave room for the other fields
 _LEAST_INTERVAL, _MOST_INTERVAL = 500, 2000  # milliseconds
 _MOST_COUNT = 100_000  # half a day at the least interval; a short string may state any number
 
-_MOST_CHARACTERS = 1 << 25  # seven hours; a longer one is none of ours
+_MOST_CHARACTERS = 1 << 26  # about nine hours; a longer one is none of ours
 _HEADER_BYTES = 8192  # of the byte string inside, beyond its arrays
 _ROW_BYTES = 20  # times and weight of a position
 _OVERHANG = 10.0  # seconds by which a window of sound may outlast the video
