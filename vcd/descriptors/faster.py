@@ -14,7 +14,7 @@ FASTER_VIEW = "faster"
 SPEED_UP = 1.18
 """A descriptor knows sound again that was played up to about 8 % faster or slower, pitch and all.
 
-So does that of one video's faster view with the other as it is: from 0.8 to 1.27 in all.
+So does that of one video's faster view with the other as it is: from 0.8 to 1.25 was measured.
 """
 
 

@@ -73,13 +73,15 @@ class VisualNetwork(nn.Module):
         return F.normalize(self.head(self.pooled(pictures)), dim=1, eps=1e-9)
 
 
-def load_network(weights: Path) -> tuple[Both, VisualTraining]:
+def load_network(weights: Path, *, dimensions: int | None = None) -> tuple[Both, VisualTraining]:
     """Return what a run has learnt, or a published model, in evaluation mode.
 
     Parameters
     ----------
     weights : Path
         ``weights.pt`` of a run, or the ONNX file of a model that was exported from one.
+    dimensions : int, optional
+        Length that its vectors must have.
 
     Returns
     -------
@@ -92,8 +94,18 @@ def load_network(weights: Path) -> tuple[Both, VisualTraining]:
     ModelError
         The file is not there, or holds something else.
     """
-    if weights.suffix == ".onnx":
-        return _load_published(weights)
+    load_it = _load_published if weights.suffix == ".onnx" else _load_run
+    network, settings = load_it(weights)
+    if dimensions is not None and settings.dimensions != dimensions:
+        raise ModelError(
+            f"has vectors of {settings.dimensions} dimensions, not {dimensions}",
+            file=weights,
+            remedy="set dimensions alike, or name the model that the run began with",
+        )
+    return network, settings
+
+
+def _load_run(weights: Path) -> tuple[Both, VisualTraining]:
     try:
         state: dict[str, Any] = torch.load(weights, map_location="cpu", weights_only=True)
     except (OSError, RuntimeError, pickle.UnpicklingError) as error:

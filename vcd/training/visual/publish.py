@@ -9,7 +9,6 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from vcd.errors import ModelError
 from vcd.training.export import describe_background, export_model
 from vcd.training.visual.background import background_frames, scaled
 from vcd.training.visual.network import VisualNetwork, load_network, mean_network
@@ -103,13 +102,7 @@ def publish(
     """
     network, settings = load_network(run / "weights.pt")
     if mean_with is not None:
-        begun, earlier = load_network(mean_with)
-        if earlier.dimensions != settings.dimensions:
-            raise ModelError(
-                f"has vectors of {earlier.dimensions} numbers, the run of {settings.dimensions}",
-                file=mean_with,
-                remedy="name the model that the run began with",
-            )
+        begun, _ = load_network(mean_with, dimensions=settings.dimensions)
         network.first = mean_network(begun.first, network.first)
     size = settings.size
     # On what was trained on, not on the background: its blurred and made frames bend the axes.

@@ -76,13 +76,7 @@ class TrainingRun:
         if start is None:
             layout = find_layout(self.pictures, settings.size, settings.of_layout)
         else:
-            begun, earlier = load_network(start)
-            if earlier.dimensions != settings.dimensions:
-                raise ModelError(
-                    f"is a run of {earlier.dimensions} dimensions, not {settings.dimensions}",
-                    file=start,
-                    remedy="set dimensions alike",
-                )
+            begun, _ = load_network(start, dimensions=settings.dimensions)
             network.load_state_dict(begun.first.state_dict())
             layout = nn.Sequential(Layout(settings.size), begun.second[1])
         # What the layout settles already, the network need not learn.

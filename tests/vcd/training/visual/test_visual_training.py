@@ -265,7 +265,7 @@ def test_a_run_is_published_loaded_and_averaged(pictures, tmp_path):
             torch.testing.assert_close(mean(inputs), one(inputs), rtol=1e-3, atol=1e-4)
     mixed = tmp_path / "mixed"
     publish(tmp_path / "whole", many, [photographs], mixed, version=8, mean_with=published)
-    with pytest.raises(ModelError, match="vectors of 16 numbers, the run of 8"):
+    with pytest.raises(ModelError, match="16 dimensions, not 8"):
         narrow = replace(settings, dimensions=8, steps=1)
         TrainingRun(many, tmp_path / "narrow", narrow).run()
         publish(tmp_path / "narrow", many, [photographs], mixed, version=9, mean_with=published)
