@@ -58,12 +58,13 @@ def parts(pixels: Pixels) -> dict[str, Pixels]:
     red, green, blue = pixels.astype(np.int16).transpose(2, 0, 1)
     grey = red + green + blue
     down, across = _jumps(grey), _jumps(grey.T)
-    found = dict(zip((FIRST, SECOND), _halves(pixels, down, across), strict=False))
-    small = _inset(pixels, down, across)
+    lines = _summed(down), _summed(across)
+    found = dict(zip((FIRST, SECOND), _halves(pixels, *lines), strict=False))
+    small = _inset(pixels, *lines)
     return found if small is None else found | {INSET: small}
 
 
-def _halves(pixels: Pixels, down: Jumps, across: Jumps) -> tuple[Pixels, ...]:
+def _halves(pixels: Pixels, down: Sums, across: Sums) -> tuple[Pixels, ...]:
     (x, how_clearly), (y, how_clearly_too) = _seam(down), _seam(across)
     if max(how_clearly, how_clearly_too) <= _ACROSS:
         return ()
@@ -72,18 +73,18 @@ def _halves(pixels: Pixels, down: Jumps, across: Jumps) -> tuple[Pixels, ...]:
     return pixels[: y + _BEFORE], pixels[y + _BEHIND :]
 
 
-def _seam(jumps: Jumps) -> tuple[int, float]:
+def _seam(sums: Sums) -> tuple[int, float]:
     """Return the column that jumps most often near the middle, and how often; 0 if others do."""
-    share = jumps.mean(axis=0)
+    share = sums[-1] / (len(sums) - 1)
     low, high = (round(place * len(share)) for place in _MIDDLE)
     at = low + int(share[low:high].argmax())
-    others = np.delete(share, np.s_[max(0, at - _BESIDE) : at + _BESIDE + 1])
-    alone = share[at] > np.quantile(others, _OTHER_LINES) + _BY
+    others = np.sort(np.concatenate([share[: max(0, at - _BESIDE)], share[at + _BESIDE + 1 :]]))
+    most = np.interp(_OTHER_LINES * (len(others) - 1), np.arange(len(others)), others)
+    alone = share[at] > most + _BY
     return at, float(share[at]) if alone else 0.0
 
 
-def _inset(pixels: Pixels, down: Jumps, across: Jumps) -> Pixels | None:
-    sums, sums_across = _summed(down), _summed(across)
+def _inset(pixels: Pixels, sums: Sums, sums_across: Sums) -> Pixels | None:
     left, right = _pairs(sums, pixels.shape[0])
     top, bottom = _pairs(sums_across, pixels.shape[1])
     if not (len(left) and len(top)):
@@ -150,6 +151,6 @@ def _share(sums: Sums, at: Places, start: Places, end: Places) -> npt.NDArray[np
     """Return the share of jumps of columns between two rows; 0 for columns outside."""
     width = sums.shape[1]
     inside = (at >= 0) & (at < width)
-    at = at.clip(0, width - 1)
+    at = np.minimum(np.maximum(at, 0), width - 1)  # a third of the time of np.clip
     share: npt.NDArray[np.float64] = (sums[end, at] - sums[start, at]) / (end - start) * inside
     return share
