@@ -82,8 +82,13 @@ def data(
     ],
     out: Annotated[Path, typer.Option(metavar="FILE", help="Gets the pictures, as .npy.")],
     made: Annotated[
-        int, typer.Option(min=0, help="Pictures made by program, beside the photographs.")
-    ] = 3000,
+        int,
+        typer.Option(
+            min=0,
+            help="Pictures made by program, beside the photographs: for want of these only, for "
+            "what is learnt from made ones is not about photographs.",
+        ),
+    ] = 0,
     seed: Annotated[int, typer.Option(min=0, help="Another number gives other pictures.")] = 0,
     kept: Annotated[
         Path | None,

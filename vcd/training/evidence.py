@@ -65,7 +65,7 @@ class Linear(nn.Module):
         self.register_buffer("projection", projection)
 
     @classmethod
-    def fitted(cls, copies: Copies, dimensions: int) -> Linear:
+    def fitted(cls, copies: Copies, dimensions: int, *, shrinkage: float = 0.02) -> Linear:
         """Return the map that tells copies from strangers best.
 
         Parameters
@@ -73,8 +73,10 @@ class Linear(nn.Module):
         copies : sequence of (Tensor, Tensor), each of shape (k, n)
             Features of originals, and of edited copies of them.
         dimensions : int
+        shrinkage : float
+            Of `vcd.training.discriminants.discriminants`.
         """
-        mean, projection = _discriminants(copies, dimensions)
+        mean, projection = _discriminants(copies, dimensions, shrinkage)
         return cls(torch.from_numpy(mean).float(), torch.from_numpy(projection).float())
 
     def forward(self, features: torch.Tensor) -> torch.Tensor:
@@ -83,7 +85,7 @@ class Linear(nn.Module):
 
 
 def _discriminants(
-    copies: Copies, dimensions: int, shrinkage: float = 0.02
+    copies: Copies, dimensions: int, shrinkage: float
 ) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
     plain, edited = (torch.cat(part).numpy() for part in zip(*copies, strict=True))
     return discriminants(plain, edited, dimensions, shrinkage=shrinkage)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import io
 import warnings
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -40,10 +40,12 @@ def export_model(
     stream: Stream,
     inputs: Mapping[str, float],
     licence: str,
+    int8: Callable[[ModelProto], ModelProto] | None = None,
 ) -> str:
     """Write ``<folder>/<name>/<version>/model.onnx``, and enter it in ``models.json`` as default.
 
-    Beside it goes ``canonical.json``: the rows by which a host of the model is checked.
+    Beside it goes ``canonical.json``: the rows by which a host of the model is checked. A model of
+    8 bits has none, for hosts round it each in their own way.
 
     Parameters
     ----------
@@ -55,6 +57,8 @@ def export_model(
         One batch, for tracing.
     inputs : mapping
         The manifest's `input`.
+    int8 : callable, optional
+        Makes whole numbers of 8 bits of parts of the graph, as `vcd.training.int8.with_int8` does.
 
     Returns
     -------
@@ -83,6 +87,8 @@ def export_model(
     model = load_model_from_string(buffer.getvalue())
     # The tracer names this axis after a node, and does not say how long it is.
     model.graph.output[0].type.tensor_type.shape.dim[1].dim_value = dimensions
+    if int8 is not None:
+        model = int8(model)
     model.ir_version = IR_VERSION
     _store_half(model)
     if stream == "visual":
@@ -114,7 +120,8 @@ def export_model(
         "input": dict(inputs),
     }
     enter(folder, entry)
-    keep_canonical(folder, model_id)
+    if int8 is None:
+        keep_canonical(folder, model_id)
     write_whole(folder / name / "config.pbtxt", _triton_config(name, stream, dimensions).encode())
     return model_id
 

@@ -17,10 +17,16 @@ __all__ = ["read_settings", "settings_text"]
 
 Settings = TypeVar("Settings", bound="DataclassInstance")
 
+_ACCEPTED: dict[Any, tuple[tuple[type, ...], str]] = {
+    bool: ((bool,), "true or false"),
+    int: ((int,), "a whole number"),
+    float: ((int, float), "a number"),
+}
+
 
 def settings_text(kind: type[DataclassInstance]) -> str:
     """Return the settings used where nothing else is said, as TOML."""
-    return "".join(f"{f.name} = {f.default}\n" for f in fields(kind))
+    return "".join(f"{f.name} = {str(f.default).lower()}\n" for f in fields(kind))
 
 
 def read_settings(path: str | os.PathLike[str], kind: type[Settings]) -> Settings:
@@ -30,7 +36,7 @@ def read_settings(path: str | os.PathLike[str], kind: type[Settings]) -> Setting
     ----------
     path : path
     kind : type
-        A dataclass of numbers, such as `VisualTraining`.
+        A dataclass of numbers and of what is true or false, such as `VisualTraining`.
 
     Raises
     ------
@@ -53,9 +59,8 @@ def read_settings(path: str | os.PathLike[str], kind: type[Settings]) -> Setting
             raise ModelError(
                 f"{name!r} is no setting", file=path, remedy=f"the settings are {', '.join(kinds)}"
             )
-        whole = isinstance(value, int) and not isinstance(value, bool)
-        if not (whole or (kinds[name] is float and isinstance(value, float))):
-            wanted = "a number" if kinds[name] is float else "a whole number"
+        accepted, wanted = _ACCEPTED[kinds[name]]
+        if type(value) not in accepted:
             raise ModelError(f"{name} is {value!r}, not {wanted}", file=path, remedy="mend it")
     try:
         return kind(**{name: kinds[name](value) for name, value in content.items()})

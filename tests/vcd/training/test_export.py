@@ -3,7 +3,9 @@
 import copy
 
 import numpy as np
+import onnx
 import pytest
+from onnx import TensorProto, numpy_helper
 
 torch = pytest.importorskip("torch", reason="needs the extra train")
 pytest.importorskip("efficientnet_lite_pytorch", reason="needs the extra train")
@@ -11,6 +13,7 @@ pytest.importorskip("efficientnet_lite_pytorch", reason="needs the extra train")
 from vcd.descriptors import DescriptorModel, load_background, load_manifest
 from vcd.descriptors.check import check_model
 from vcd.training.export import describe_background, export_model
+from vcd.training.int8 import with_int8
 from vcd.training.visual.background import made_frames
 from vcd.training.visual.network import VisualNetwork
 from vcd.training.visual.publish import spread
@@ -54,6 +57,45 @@ def test_exported_model_is_its_module(network, frames, tmp_path):
     assert np.array_equal(background, described)
     kept = load_background(load_manifest(tmp_path).get(model_id))
     assert (kept * described).sum(axis=1).min() > 0.999
+
+
+def test_a_model_of_8_bits_is_smaller_and_gives_nearly_the_same(frames, tmp_path):
+    torch.manual_seed(0)
+    network = VisualNetwork(32).eval()
+    planes = frames.transpose(0, 3, 1, 2).astype(np.float32)
+    ways = {"plain": None, "short": lambda model: with_int8(model, [planes], spared=3)}
+    models = {}
+    for name, int8 in ways.items():
+        example, inputs = torch.zeros(2, 3, 64, 64), {"height": 64, "width": 64}
+        model_id = export_model(
+            network,
+            example,
+            tmp_path,
+            name=name,
+            version=1,
+            stream="visual",
+            inputs=inputs,
+            licence="Apache-2.0",
+            int8=int8,
+        )
+        models[name] = DescriptorModel(load_manifest(tmp_path).get(model_id))
+    plain, short = (models[name].info for name in ways)
+    assert short.bytes < 0.8 * plain.bytes
+    assert plain.canonical and not short.canonical
+    check_model(short)
+    cosines = (models["plain"](frames) * models["short"](frames)).sum(axis=1)
+    assert 0.98 < cosines.mean() < 0.99999
+    graph = onnx.load(short.path).graph
+    makers = {name: node for node in graph.node for name in node.output}
+    convolutions = [node for node in graph.node if node.op_type == "Conv"]
+    rounded = [makers[node.input[0]].op_type == "DequantizeLinear" for node in convolutions]
+    assert rounded == [False] * 3 + [True] * (len(rounded) - 3)
+    weights = [
+        numpy_helper.to_array(tensor)
+        for tensor in graph.initializer
+        if tensor.data_type == TensorProto.INT8
+    ]
+    assert weights and max(int(np.abs(w.astype(int)).max()) for w in weights) <= 64
 
 
 def test_unrelated_pictures_are_spread(network, frames):

@@ -59,7 +59,7 @@ def make_views(
     """
     base = pictures.permute(0, 3, 1, 2).float() / 255
     count, device = len(base), base.device
-    base = _window(base, 0.3, 1.0, size, generator, whole=0.25)
+    base = _window(base, 0.3, 1.0, size, generator, whole=0.4)
     plain = _window(base, 0.7, 1.0, size, generator, whole=0.3)
     light = _draw(count, generator).to(device) < 0.5
     plain = torch.where(light[:, None, None, None], _colour(plain, 0.15, generator), plain)

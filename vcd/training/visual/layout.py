@@ -8,15 +8,12 @@ turns, which the network is there for; beside its vector it settles what the net
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
 
-import numpy as np
 import torch
 from torch import nn
 
 from vcd.training.evidence import Both, Linear
-from vcd.training.visual.edits import Views, make_views
-from vcd.training.visual.marks import make_marks
+from vcd.training.visual.copies import edited_copies
 from vcd.training.visual.pictures import Pictures
 
 __all__ = ["Layout", "find_layout", "with_layout"]
@@ -24,9 +21,6 @@ __all__ = ["Layout", "find_layout", "with_layout"]
 _SHARE = 0.25  # of a cosine
 _ORDERS = 16  # sums of the two frequencies stay below
 _FAINT = 8.0  # grey levels that are added to the deviation: noise is not to be amplified
-_STRENGTHS = (0.05, 0.3, 0.3, 0.6)  # of the edits that copies are made with
-_MARKS, _SEED = 256, 3
-_CHOSEN_ON, _BATCH = 1000, 32  # pictures
 
 
 class Layout(nn.Module):
@@ -75,24 +69,12 @@ def find_layout(pictures: Pictures, size: int, dimensions: int) -> nn.Sequential
     """
     layout = Layout(size)
     with torch.inference_mode():
-        copies = [(layout(views.plain), layout(views.edited)) for views in _copies(pictures, size)]
+        copies = [
+            (layout(views.plain), layout(views.edited)) for views in edited_copies(pictures, size)
+        ]
     return nn.Sequential(layout, Linear.fitted(copies, dimensions))
 
 
 def with_layout(network: nn.Module, layout: nn.Module) -> Both:
     """Return a descriptor of both, in which the layout has a quarter of every cosine."""
     return Both(network, layout, _SHARE)
-
-
-def _copies(pictures: Pictures, size: int) -> Iterator[Views]:
-    """Yield plain and edited views, a batch of pictures at each strength."""
-    marks = torch.from_numpy(make_marks(_MARKS, pictures.shape[1], _SEED))
-    generator = torch.Generator().manual_seed(_SEED)
-    number = min(_CHOSEN_ON, len(pictures))
-    chosen = np.linspace(0, len(pictures) - 1, number).astype(np.intp)
-    for rows in np.array_split(chosen, max(1, number // _BATCH)):
-        batch = torch.from_numpy(np.array(pictures[rows]))
-        for strength in _STRENGTHS:
-            yield make_views(
-                batch, marks, size=size, strength=strength, shared=0.0, generator=generator
-            )

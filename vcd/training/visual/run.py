@@ -16,6 +16,7 @@ from torch import nn
 from vcd.errors import ContractError, ModelError
 from vcd.training.checkpoint import SAVE_EVERY, cosine_rate, log_row, resume, save
 from vcd.training.contrast import Bank, contrastive_loss, differential_entropy
+from vcd.training.visual.copies import edited_copies
 from vcd.training.visual.edits import Views, make_views
 from vcd.training.visual.held_out import HeldOut
 from vcd.training.visual.layout import Layout, find_layout, with_layout
@@ -78,7 +79,16 @@ class TrainingRun:
         else:
             begun, _ = load_network(start, dimensions=settings.dimensions)
             network.load_state_dict(begun.first.state_dict())
+            network.has_head = begun.first.has_head
             layout = nn.Sequential(Layout(settings.size), begun.second[1])
+        if not network.has_head:
+            network.eval()
+            with torch.inference_mode():
+                copies = [
+                    (network.pooled(views.plain), network.pooled(views.edited))
+                    for views in edited_copies(self.pictures, settings.size)
+                ]
+            network.find_head(copies)
         # What the layout settles already, the network need not learn.
         self.network = with_layout(network, layout).to(self.device).train()
         self.network.to(memory_format=torch.channels_last)
@@ -137,13 +147,13 @@ class TrainingRun:
         chosen = np.sort(seeds.choice(len(self.pictures), settings.batch, replace=False))
         batch = torch.from_numpy(np.array(self.pictures[chosen])).to(self.device)
         generator = torch.Generator().manual_seed(int(seeds.integers(2**62)))
-        strength = min(1.0, step / (settings.ramp * settings.steps)) if settings.ramp else 1.0
+        risen = min(1.0, step / (settings.ramp * settings.steps)) if settings.ramp else 1.0
         size = settings.small if step < settings.small_steps else settings.size
         views = make_views(
             batch,
             self.marks,
             size=size,
-            strength=strength,
+            strength=settings.strength * risen,
             shared=settings.shared,
             generator=generator,
         )
@@ -155,7 +165,9 @@ class TrainingRun:
         for group in self.optimiser.param_groups:
             group["lr"] = rate
         with torch.no_grad():
-            keys = self.keys(views.plain.contiguous(memory_format=torch.channels_last))
+            with torch.autocast(self.device.type, torch.bfloat16, enabled=settings.bfloat16):
+                keys = self.keys(views.plain.contiguous(memory_format=torch.channels_last))
+            keys = keys.float()
         queries = self.network(views.edited.contiguous(memory_format=torch.channels_last))
         with_keys, with_bank = queries @ keys.T, self.bank.similarities(queries, numbers)
         loss = contrastive_loss(

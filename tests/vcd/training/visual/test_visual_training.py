@@ -20,6 +20,7 @@ from vcd.training.contrast import (
     differential_entropy,
 )
 from vcd.training.settings import read_settings, settings_text
+from vcd.training.visual.copies import edited_copies
 from vcd.training.visual.edits import make_views
 from vcd.training.visual.held_out import HeldOut
 from vcd.training.visual.made import make_picture
@@ -187,6 +188,35 @@ def test_a_network_under_training_does_not_waver():
         assert torch.equal(network(shown), network(shown))
 
 
+def test_a_network_begins_with_the_best_linear_head(pictures):
+    network = VisualNetwork(8).eval()
+    assert not network.has_head
+    many = pictures[np.arange(18) % 12]
+    marks = torch.zeros(1, 4, SIDE, SIDE, dtype=torch.uint8)
+    held_out = HeldOut(pictures, marks, 64)
+    drawn = held_out.average_precision(network)
+    with torch.inference_mode():
+        copies = [
+            (network.pooled(views.plain), network.pooled(views.edited))
+            for views in edited_copies(many, 64)
+        ]
+    network.find_head(copies)
+    assert network.has_head
+    assert held_out.average_precision(network) > drawn
+
+
+def test_half_precision_of_the_momentum_encoder_changes_little(pictures, tmp_path):
+    many = pictures[np.arange(18) % 12]
+    ends = []
+    for bfloat16 in (False, True):
+        run = TrainingRun(many, tmp_path / str(bfloat16), replace(TINY, bfloat16=bfloat16))
+        run.run()
+        assert run.bank.vectors.dtype == torch.float32
+        ends.append(run.bank.vectors[: run.bank.filled])
+    assert not torch.equal(*ends)
+    torch.testing.assert_close(*ends, atol=0.05, rtol=0)
+
+
 def test_a_folder_without_pictures_is_told(tmp_path):
     with pytest.raises(MediaError, match="no picture to train on"):
         load_photographs([tmp_path])
@@ -245,8 +275,11 @@ def test_a_run_is_published_loaded_and_averaged(pictures, tmp_path):
     for folder in models:
         assert publish(tmp_path / "whole", many, [photographs], folder, version=7) == "visual-7"
     check_model(load_manifest(models[0]).default("visual"))
-    for name in ("model.onnx", "background.npy"):
-        files = [folder / "visual" / "7" / name for folder in models]
+    check_model(load_manifest(models[0]).get("visual_int8-7"))
+    with pytest.raises(ModelError, match="is not a model with a layout"):
+        load_network(models[0] / "visual_int8" / "7" / "model.onnx")
+    for name in ("visual/7/model.onnx", "visual/7/background.npy", "visual_int8/7/model.onnx"):
+        files = [folder / name for folder in models]
         assert files[0].read_bytes() == files[1].read_bytes()
     published = models[0] / "visual" / "7" / "model.onnx"
     again, told = load_network(published)
@@ -293,8 +326,9 @@ def test_settings_as_text_are_the_defaults(tmp_path):
     path = tmp_path / "settings.toml"
     path.write_text(settings_text(VisualTraining))
     assert read_settings(path, VisualTraining) == VisualTraining()
-    path.write_text("steps = 5\nsmall_steps = 0\nrate = 1\n")
-    assert read_settings(path, VisualTraining) == VisualTraining(steps=5, small_steps=0, rate=1.0)
+    path.write_text("steps = 5\nsmall_steps = 0\nrate = 1\nbfloat16 = true\n")
+    expected = VisualTraining(steps=5, small_steps=0, rate=1.0, bfloat16=True)
+    assert read_settings(path, VisualTraining) == expected
 
 
 @pytest.mark.parametrize(
@@ -304,6 +338,8 @@ def test_settings_as_text_are_the_defaults(tmp_path):
         ("stepps = 5", "'stepps' is no setting"),
         ("steps = 5.5", "steps is 5.5, not a whole number"),
         ("rate = true", "rate is True, not a number"),
+        ("bfloat16 = 1", "bfloat16 is 1, not true or false"),
+        ("strength = 1.5", "ramp and strength must lie in"),
         ("momentum = 1.0", "momentum and shared lie in"),
         (None, "cannot be read"),
     ],
