@@ -110,12 +110,13 @@ def test_every_command_has_help_with_an_example(vcd, command):
 def test_thresholds_by_name(vcd, demo):
     listed = vcd("models", "thresholds").stdout
     assert all(name in listed for name in ("strict", "balanced", "review"))
+    used = "+".join(load_manifest().default(stream).id for stream in ("visual", "audio"))
     counts = []
     for name in ("strict", "balanced", "review"):
         run = vcd("match", demo.folder / "queries", demo.folder / "refs", "--threshold", name)
         assert run.returncode == 0
         counts.append(len(run.stdout.splitlines()))
-        [line] = [x for x in listed.splitlines() if "+" in x and f" {name} " in x]
+        [line] = [x for x in listed.splitlines() if x.startswith(f"{used} ") and f" {name} " in x]
         level = float(line.split()[2])
         scores = [json.loads(x)["score"] for x in run.stdout.splitlines()]
         assert all(score >= level - 0.005 for score in scores)

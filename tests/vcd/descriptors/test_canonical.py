@@ -32,7 +32,7 @@ def info(request, tmp_path):
     return load_manifest(folder).get("small-1")
 
 
-@pytest.mark.parametrize("model", OURS, ids=lambda m: m.id)
+@pytest.mark.parametrize("model", [m for m in OURS if m.canonical], ids=lambda m: m.id)
 def test_ours_come_with_rows_that_differ(model):
     data = json.loads((model.folder / model.canonical).read_text())
     rows = np.concatenate([entry["rows"] for entry in data["inputs"]])
@@ -139,7 +139,8 @@ def test_verify_tells_rows_and_what_is_missing(info, monkeypatch, capsys):
 
 
 def test_the_shipped_folder_names_them_all():
-    listed = {model.canonical for model in OURS}
+    listed = {model.canonical for model in OURS} - {""}
+    assert [model.id for model in OURS if not model.canonical] == ["visual_int8-5"]
     assert listed == {
         p.relative_to(models_folder()).as_posix() for p in models_folder().rglob("canonical.json")
     }
