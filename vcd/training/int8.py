@@ -1,4 +1,4 @@
-"""Convolutions in whole numbers of 8 bits, calibrated on real input: half the time, a third of it.
+"""Convolutions in whole numbers of 8 bits, calibrated on real input.
 
 The graph gets pairs of QuantizeLinear and DequantizeLinear, which hosts turn into arithmetic of
 whole numbers where they can. Weights have 7 bits: products of 8 by 8 bits overflow on processors

@@ -3,10 +3,9 @@
 import copy
 
 import numpy as np
-import onnx
 import pytest
-from onnx import TensorProto, numpy_helper
 
+onnx = pytest.importorskip("onnx", reason="needs the extra train")
 torch = pytest.importorskip("torch", reason="needs the extra train")
 pytest.importorskip("efficientnet_lite_pytorch", reason="needs the extra train")
 
@@ -91,9 +90,9 @@ def test_a_model_of_8_bits_is_smaller_and_gives_nearly_the_same(frames, tmp_path
     rounded = [makers[node.input[0]].op_type == "DequantizeLinear" for node in convolutions]
     assert rounded == [False] * 3 + [True] * (len(rounded) - 3)
     weights = [
-        numpy_helper.to_array(tensor)
+        onnx.numpy_helper.to_array(tensor)
         for tensor in graph.initializer
-        if tensor.data_type == TensorProto.INT8
+        if tensor.data_type == onnx.TensorProto.INT8
     ]
     assert weights and max(int(np.abs(w.astype(int)).max()) for w in weights) <= 64
 

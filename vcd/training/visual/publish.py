@@ -11,6 +11,7 @@ import numpy.typing as npt
 import torch
 from onnx import ModelProto
 
+from vcd.errors import ModelError
 from vcd.training.export import describe_background, export_model
 from vcd.training.int8 import with_int8
 from vcd.training.visual.background import background_frames, scaled
@@ -106,11 +107,17 @@ def publish(
     Raises
     ------
     ModelError
-        There are no weights, or those to take the mean with are of another length.
+        There are no weights, or those to take the mean with are of another length or network.
     """
     network, settings = load_network(run / "weights.pt")
     if mean_with is not None:
         begun, _ = load_network(mean_with, dimensions=settings.dimensions)
+        if not begun.first.has_head:
+            raise ModelError(
+                "has no head for this network, so there is no mean of the weights of both",
+                file=mean_with,
+                remedy="leave --mean-with out, or name a model from visual-5 on",
+            )
         network.first = mean_network(begun.first, network.first)
     size = settings.size
     with torch.no_grad():  # they stay near 3, and hosts take a third of the time for whole ones

@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+onnx = pytest.importorskip("onnx")
 torch = pytest.importorskip("torch")
 pytest.importorskip("efficientnet_lite_pytorch")
 Image = pytest.importorskip("PIL.Image")
@@ -302,6 +303,15 @@ def test_a_run_is_published_loaded_and_averaged(pictures, tmp_path):
         narrow = replace(settings, dimensions=8, steps=1)
         TrainingRun(many, tmp_path / "narrow", narrow).run()
         publish(tmp_path / "narrow", many, [photographs], mixed, version=9, mean_with=published)
+    older = tmp_path / "older.onnx"  # as before visual-5: of the trunk, without a head for this one
+    model = onnx.load(published)
+    next(t for t in model.graph.initializer if t.name == "first.powers").name = "first.power"
+    onnx.save(model, older)
+    with pytest.raises(ModelError, match="has no head for this network"):
+        publish(tmp_path / "whole", many, [photographs], mixed, version=9, mean_with=older)
+    begun = TrainingRun(many, tmp_path / "begun", settings, start=older).network.first
+    assert begun.has_head
+    assert not torch.equal(begun.head.weight, again.first.head.weight)
     refiner = Path(__file__).parents[4] / "onnx" / "refiner" / "1" / "model.onnx"
     with pytest.raises(ModelError, match="is not a model with a layout that vcd"):
         load_network(refiner)
