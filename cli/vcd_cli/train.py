@@ -8,6 +8,7 @@ from typing import Annotated
 
 import typer
 
+from vcd.descriptors import load_manifest
 from vcd.descriptors.cache import default_cache_folder
 from vcd.engine import Engine
 from vcd.errors import MissingExtraError
@@ -305,6 +306,8 @@ vcd eval make kept/ music/ --out made/ --queries 200
 vcd eval make kept/ music/ --out other/ --queries 200 --seed 1
 
 vcd train calibration made/ --held-out other/ --models models/
+
+vcd train calibration made/ --models models/ --model visual_int8
 """
 )
 def calibration(
@@ -318,6 +321,14 @@ def calibration(
     models: Annotated[
         Path, typer.Option(metavar="DIR", help="Models folder; its default models are calibrated.")
     ],
+    model: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="NAME",
+            help="Model of that folder to calibrate instead, beside the default of the other "
+            "stream; may be given for each stream.",
+        ),
+    ] = None,
     held_out: Annotated[
         Path | None,
         typer.Option(
@@ -338,10 +349,14 @@ def calibration(
     console = Console(quiet=quiet)
     read = [read_haystack(folder) for folder in haystacks]
     other = None if held_out is None else read_haystack(held_out)
+    manifest = load_manifest(models)
+    named = {info.stream: info.id for info in map(manifest.get, model or [])}
 
     def engine() -> Engine:
         return Engine(
             models=models,
+            visual=named.get("visual"),
+            audio=named.get("audio"),
             threshold=0.0,
             cache=cache or default_cache_folder(),
             jobs=jobs or options.processors(),
@@ -353,7 +368,7 @@ def calibration(
             found = judge(haystack, engine(), on_error=console.fail, on_progress=step.reach)
             parts.append(found)
     judged = joined(parts)
-    enter(models, judged)
+    enter(models, judged, named.values())
     for name in PASSES:
         right = int(judged[name].right.sum())
         typer.echo(
@@ -365,6 +380,9 @@ def calibration(
             points, error = measure_haystack(
                 other, engine(), on_error=console.fail, on_progress=step.reach
             )
-        enter_points(models, points)
+        own = set(named.values())
+        enter_points(
+            models, {ids: at for ids, at in points.items() if not own or own & set(ids.split("+"))}
+        )
         typer.echo(f"calibration error held out  {error:.3f}")
     return SOME_FAILED if console.failures else 0

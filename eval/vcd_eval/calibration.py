@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from functools import partial
@@ -248,12 +248,21 @@ def error_of(judged: Judged) -> float:
         return math.nan
 
 
-def enter(folder: Path, judged: Mapping[str, Judged]) -> None:
-    """Fit every pass and enter the numbers in the manifest of a models folder, for its defaults.
+def enter(folder: Path, judged: Mapping[str, Judged], named: Collection[str] = ()) -> None:
+    """Fit every pass and enter the numbers in the manifest of a models folder.
 
     Copies are rarer in use than in a made haystack: intercepts are shifted from the odds of the
-    haystack to `ASSUMED_ODDS`, which the manifest states. Operating points of these models go, as
-    they were measured with other probabilities.
+    haystack to `ASSUMED_ODDS`, which the manifest states. Operating points of the models whose
+    numbers are entered go, as they were measured with other probabilities.
+
+    Parameters
+    ----------
+    folder : Path
+    judged : mapping
+        Of all `PASSES`.
+    named : collection of str
+        Models, one a stream at most, that stood in for the defaults: only their own numbers are
+        entered then, and those of the pair; without any, those of all defaults.
 
     Raises
     ------
@@ -266,7 +275,7 @@ def enter(folder: Path, judged: Mapping[str, Judged]) -> None:
     missing = [name for name in PASSES if name not in judged]
     if missing:
         raise ModelError(
-            f"the default models propose nothing by {missing[0]}, so there is nothing to fit",
+            f"its models propose nothing by {missing[0]}, so there is nothing to fit",
             file=folder,
             remedy="vcd models verify tells whether they are whole",
         )
@@ -280,21 +289,23 @@ def enter(folder: Path, judged: Mapping[str, Judged]) -> None:
         else:
             fitted[name] = Confidence(weights, intercept).as_mapping()
     known = load_manifest(folder)
-    defaults = [known.default(stream).id for stream in STREAMS]
+    used = {stream: known.default(stream).id for stream in STREAMS}
+    used |= {known.get(name).stream: name for name in named}
+    own = set(named) or set(used.values())
     path = folder / FILE_NAME
     manifest = json.loads(path.read_text("utf-8"))
     for entry in manifest["models"]:
-        if entry["id"] in defaults:
+        if entry["id"] in own:
             entry["calibration"] = dict(fitted[entry["stream"]])
             if entry["stream"] == "visual":
                 entry["calibration"][STILL] = fitted[STILL]
-    pair = "+".join(defaults)
     # They were measured with other probabilities.
     manifest["operating_points"] = {
         ids: points
         for ids, points in known.operating_points.items()
-        if not set(ids.split("+")) & set(defaults)
+        if not set(ids.split("+")) & own
     }
+    pair = "+".join(used[stream] for stream in STREAMS)
     manifest["fusion"] = manifest.get("fusion", {}) | {pair: fitted["fused"]}
     manifest["assumed_odds"] = ASSUMED_ODDS
     write_whole(path, (json.dumps(manifest, indent=2) + "\n").encode())

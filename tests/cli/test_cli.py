@@ -146,6 +146,9 @@ def test_calibration_from_the_shell(vcd, demo, tmp_path):
     assert run.returncode == 2
     assert "nothing to tell apart" in run.stderr
     assert (models / "models.json").read_bytes() == before
+    run = vcd("train", "calibration", demo.folder, "--models", models, "--model", "visual-0")
+    assert run.returncode == 2
+    assert "there is no model 'visual-0'" in run.stderr
 
 
 def test_a_refiner_from_the_shell(vcd, demo, tmp_path):

@@ -7,7 +7,7 @@ import shutil
 import numpy as np
 import pytest
 
-from vcd.descriptors import models_folder
+from vcd.descriptors import load_manifest, models_folder
 from vcd.detection import STILL
 from vcd.engine import Engine
 from vcd.errors import EvaluationError, ModelError
@@ -151,6 +151,27 @@ def test_what_was_fitted_is_used_by_the_engine(tmp_path):
     assert used.slope == pytest.approx(slope, abs=1e-4)
     # Made for 39 related pairs of 4,000; 1 of 200 is assumed.
     assert used.intercept == pytest.approx(intercept + np.log(3961 / 39 / 200), abs=1e-4)
+
+
+def test_a_named_model_is_calibrated_alone(tmp_path):
+    models = tmp_path / "models"
+    shutil.copytree(models_folder(), models)
+    before = json.loads((models / "models.json").read_text())
+    segments, _ = drawn(k=len(FEATURES))
+    still, _ = drawn(k=1)
+    small = load_manifest(models).get("visual_int8").id
+    enter(models, {name: still if name == STILL else segments for name in PASSES}, [small])
+    after = json.loads((models / "models.json").read_text())
+    changed = [
+        new["id"]
+        for old, new in zip(before["models"], after["models"], strict=True)
+        if old.get("calibration") != new.get("calibration")
+    ]
+    assert changed == [small]
+    pair = f"{small}+{before['defaults']['audio']}"
+    assert [p for p, of in after["fusion"].items() if before["fusion"].get(p) != of] == [pair]
+    gone = before["operating_points"].keys() - after["operating_points"].keys()
+    assert gone == {ids for ids in before["operating_points"] if small in ids.split("+")}
 
 
 @pytest.mark.parametrize("related", [0, 4000])
