@@ -11,12 +11,12 @@ from typing import Any
 import numpy as np
 
 from vcd.descriptors.canonical import CANONICAL_NAME, canonical_text
-from vcd.descriptors.manifest import FILE_NAME, ModelInfo, load_manifest
+from vcd.descriptors.manifest import FILE_NAME, load_manifest
 from vcd.descriptors.runtime import DescriptorModel
 from vcd.encoding import write_whole
 from vcd.records import FloatArray
 
-__all__ = ["enter", "keep_background", "keep_canonical", "model_folder", "write_background"]
+__all__ = ["enter", "model_folder", "write_background", "write_canonical"]
 
 _BESIDE = ("calibration", "background", "canonical")
 
@@ -52,34 +52,26 @@ def enter(folder: Path, entry: Mapping[str, Any]) -> None:
     new = {**{name: old[name] for name in stays if name in old}, **entry}
     manifest["models"] = sorted([*kept, new], key=lambda m: str(m["id"]))
     manifest["defaults"][entry["stream"]] = entry["id"]
-    _write(path, manifest)
-
-
-def keep_background(folder: Path, model_id: str, vectors: FloatArray) -> None:
-    """Keep rows of unrelated material, float32 (k, dimensions), as a model's background."""
-    _name(folder, model_id, "background", write_background(folder, model_id, vectors))
+    write_whole(path, (json.dumps(manifest, indent=2) + "\n").encode())
 
 
 def write_background(folder: Path, model_id: str, vectors: FloatArray) -> str:
-    """Write rows as `keep_background` does, and return what to name in the model's entry."""
+    """Write rows of unrelated material, float32 (k, dimensions); return what its entry names."""
     factor = 127 / np.maximum(np.abs(vectors).max(axis=1, keepdims=True), 1e-9)
     out = io.BytesIO()
     np.save(out, np.rint(vectors * factor).astype(np.int8), allow_pickle=False)
     return _written(folder, model_id, "background.npy", out.getvalue())
 
 
-def keep_canonical(folder: Path, model_id: str) -> None:
-    """Keep the rows that a model gives now for its canonical inputs.
+def write_canonical(folder: Path, model: DescriptorModel) -> str:
+    """Write the rows that a model gives now for its canonical inputs; return what its entry names.
 
     Raises
     ------
     ModelError
         The model cannot be used.
     """
-    info: ModelInfo = load_manifest(folder).get(model_id)
-    text = canonical_text(DescriptorModel(info))
-    file = _written(folder, model_id, CANONICAL_NAME, text.encode())
-    _name(folder, model_id, "canonical", file)
+    return _written(folder, model.info.id, CANONICAL_NAME, canonical_text(model).encode())
 
 
 def _written(folder: Path, model_id: str, name: str, data: bytes) -> str:
@@ -88,16 +80,3 @@ def _written(folder: Path, model_id: str, name: str, data: bytes) -> str:
     file.parent.mkdir(parents=True, exist_ok=True)
     write_whole(file, data)
     return file.relative_to(folder).as_posix()
-
-
-def _name(folder: Path, model_id: str, role: str, file: str) -> None:
-    """Name a file of a model in the manifest."""
-    path = folder / FILE_NAME
-    manifest = json.loads(path.read_text("utf-8"))
-    entry = next(m for m in manifest["models"] if m["id"] == model_id)
-    entry[role] = file
-    _write(path, manifest)
-
-
-def _write(path: Path, manifest: Mapping[str, Any]) -> None:
-    write_whole(path, (json.dumps(manifest, indent=2) + "\n").encode())

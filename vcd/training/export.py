@@ -5,23 +5,22 @@ from __future__ import annotations
 import hashlib
 import io
 import warnings
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import torch
 from onnx import ModelProto, TensorProto, checker, helper, load_model_from_string, numpy_helper
 from torch import nn
 
-from vcd.descriptors.entries import enter, keep_background, keep_canonical, model_folder
-from vcd.descriptors.manifest import load_manifest
+from vcd.descriptors.entries import enter, model_folder, write_background, write_canonical
+from vcd.descriptors.manifest import ModelInfo
 from vcd.descriptors.runtime import DescriptorModel
 from vcd.encoding import write_whole
-from vcd.records import Stream
+from vcd.records import FloatArray, Stream
 
-__all__ = ["describe_background", "export_model"]
+__all__ = ["export_model"]
 
 OPSET = 18
 IR_VERSION = 8
@@ -40,12 +39,14 @@ def export_model(
     stream: Stream,
     inputs: Mapping[str, float],
     licence: str,
+    background: Callable[[DescriptorModel], FloatArray],
     int8: Callable[[ModelProto], ModelProto] | None = None,
 ) -> str:
     """Write ``<folder>/<name>/<version>/model.onnx``, and enter it in ``models.json`` as default.
 
-    Beside it goes ``canonical.json``: the rows by which a host of the model is checked. A model of
-    8 bits has none, for hosts round it each in their own way.
+    Beside it go its background and ``canonical.json``: the rows by which a host of the model is
+    checked. A model of 8 bits has none, for hosts round it each in their own way. It is entered
+    last, when all of it is there.
 
     Parameters
     ----------
@@ -57,6 +58,8 @@ def export_model(
         One batch, for tracing.
     inputs : mapping
         The manifest's `input`.
+    background : callable
+        Takes the model, and returns what it makes of unrelated material, shape (k, dimensions).
     int8 : callable, optional
         Makes whole numbers of 8 bits of parts of the graph, as `vcd.training.int8.with_int8` does.
 
@@ -108,7 +111,7 @@ def export_model(
     path.parent.mkdir(parents=True, exist_ok=True)
     data = model.SerializeToString()
     write_whole(path, data)
-    entry = {
+    entry: dict[str, Any] = {
         "id": model_id,
         "file": path.relative_to(folder).as_posix(),
         "sha256": hashlib.sha256(data).hexdigest(),
@@ -119,31 +122,13 @@ def export_model(
         "licence": licence,
         "input": dict(inputs),
     }
-    enter(folder, entry)
+    written = DescriptorModel(ModelInfo(**entry, folder=folder), threads=2)
+    entry["background"] = write_background(folder, model_id, background(written))
     if int8 is None:
-        keep_canonical(folder, model_id)
+        entry["canonical"] = write_canonical(folder, written)
     write_whole(folder / name / "config.pbtxt", _triton_config(name, stream, dimensions).encode())
+    enter(folder, entry)
     return model_id
-
-
-def describe_background(
-    folder: Path, model_id: str, batches: Iterable[npt.NDArray[Any]]
-) -> npt.NDArray[np.float32]:
-    """Describe unrelated material with an exported model and keep it as the model's background.
-
-    Parameters
-    ----------
-    batches : iterable of ndarray
-        What the model takes; see `vcd.descriptors.DescriptorModel`.
-
-    Returns
-    -------
-    ndarray of float32, shape (k, dimensions)
-    """
-    model = DescriptorModel(load_manifest(folder).get(model_id), threads=2)
-    vectors = np.concatenate([model(batch) for batch in batches])
-    keep_background(folder, model_id, vectors)
-    return vectors
 
 
 def _store_half(model: ModelProto) -> None:

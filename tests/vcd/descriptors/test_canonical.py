@@ -8,11 +8,11 @@ import numpy as np
 import pytest
 from small_models import audio_model, visual_model
 
-from vcd.descriptors import load_manifest, models_folder
+from vcd.descriptors import DescriptorModel, load_manifest, models_folder
 from vcd.descriptors.adding import add_model
 from vcd.descriptors.canonical import canonical_inputs
 from vcd.descriptors.check import check_model
-from vcd.descriptors.entries import keep_canonical
+from vcd.descriptors.entries import write_canonical
 from vcd.errors import ModelError
 from vcd_cli.main import main
 
@@ -27,8 +27,10 @@ def info(request, tmp_path):
     folder = tmp_path / "models"
     folder.mkdir()
     (folder / "models.json").write_text('{"defaults": {}, "models": []}')
-    add_model(file, folder, model_id="small-1", stream=request.param, size=(24, 32))
-    keep_canonical(folder, "small-1")
+    bare = add_model(file, folder, model_id="small-1", stream=request.param, size=(24, 32))
+    manifest = json.loads((folder / "models.json").read_text())
+    manifest["models"][0]["canonical"] = write_canonical(folder, DescriptorModel(bare))
+    (folder / "models.json").write_text(json.dumps(manifest))
     return load_manifest(folder).get("small-1")
 
 
@@ -77,7 +79,7 @@ def test_inputs_are_those_of_the_words(info):
 def test_written_and_read_again(info):
     assert check_model(info) == 5
     before = (info.folder / info.canonical).read_bytes()
-    keep_canonical(info.folder, info.id)
+    assert write_canonical(info.folder, DescriptorModel(info)) == info.canonical
     assert (info.folder / info.canonical).read_bytes() == before
 
 

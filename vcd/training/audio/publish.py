@@ -8,8 +8,9 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from vcd.descriptors.entries import keep_background
+from vcd.descriptors import DescriptorModel
 from vcd.media import SAMPLE_RATE
+from vcd.records import FloatArray
 from vcd.training.audio.material import WINDOW
 from vcd.training.audio.network import HOP, SECONDS, AudioNetwork, load_network
 from vcd.training.audio.pattern import with_pattern
@@ -49,7 +50,15 @@ def publish(run: Path, sounds: Sounds, folder: Path, *, version: int) -> str:
     learnt = np.flatnonzero(sounds["file"] % settings.held_out != 0)
     spread(network, _windows(sounds, learnt, _SPREAD_ON, rng))
     model = with_pattern(network, sounds, learnt)
-    model_id = export_model(
+
+    def background(_: DescriptorModel) -> FloatArray:
+        with torch.inference_mode():
+            drawn = model.describe(_windows(sounds, learnt, _BACKGROUND, rng))
+            steady = model(steady_sounds(_STEADY, rng))
+        rows: FloatArray = torch.cat([drawn, steady]).numpy()
+        return rows
+
+    return export_model(
         model,
         torch.zeros(2, round((SECONDS + 2 * HOP) * SAMPLE_RATE)),
         folder,
@@ -58,12 +67,8 @@ def publish(run: Path, sounds: Sounds, folder: Path, *, version: int) -> str:
         stream="audio",
         inputs={"sample_rate": SAMPLE_RATE, "window": SECONDS, "hop": HOP, "runs": 1},
         licence="Apache-2.0",
+        background=background,
     )
-    with torch.inference_mode():
-        drawn = model.describe(_windows(sounds, learnt, _BACKGROUND, rng))
-        steady = model(steady_sounds(_STEADY, rng))
-    keep_background(folder, model_id, torch.cat([drawn, steady]).numpy())
-    return model_id
 
 
 def spread(network: AudioNetwork, windows: torch.Tensor) -> None:

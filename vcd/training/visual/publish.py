@@ -11,8 +11,10 @@ import numpy.typing as npt
 import torch
 from onnx import ModelProto
 
+from vcd.descriptors import DescriptorModel
 from vcd.errors import ModelError
-from vcd.training.export import describe_background, export_model
+from vcd.records import FloatArray
+from vcd.training.export import export_model
 from vcd.training.int8 import with_int8
 from vcd.training.visual.background import background_frames, scaled
 from vcd.training.visual.network import VisualNetwork, load_network, mean_network
@@ -130,6 +132,9 @@ def publish(
         planes = (batch.transpose(0, 3, 1, 2).astype(np.float32) for batch in shown)
         return with_int8(model, planes, spared=_SPARED)
 
+    def background(model: DescriptorModel) -> FloatArray:
+        return np.concatenate([model(frames) for frames in background_frames(photographs, size)])
+
     for name, rounded in (("visual_int8", int8), ("visual", None)):
         model_id = export_model(
             network,
@@ -140,7 +145,7 @@ def publish(
             stream="visual",
             inputs={"height": size, "width": size},
             licence="Apache-2.0",
+            background=background,
             int8=rounded,
         )
-        describe_background(folder, model_id, background_frames(photographs, size))
     return model_id
