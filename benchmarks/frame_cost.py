@@ -1,0 +1,83 @@
+"""What a frame costs to describe once it is decoded: whole, and with the views that it has.
+
+    python benchmarks/frame_cost.py FOLDER... [--model visual_int8 --model visual --model sscd]
+
+Frames of all videos below the folders, two a second, are decoded and scaled to each model's size
+before; then every model describes the same ones, one thread, in turns. Frames that repeat the one
+before or are flat cost nothing, as in use. Printed are CPU milliseconds of the processor a frame,
+medians of the turns, and their ratio to whole frames by the last model named.
+"""
+
+from __future__ import annotations
+
+import argparse
+import time
+from pathlib import Path
+from statistics import median
+
+from vcd.descriptors import DescriptorModel, load_manifest
+from vcd.descriptors import visual as builder
+from vcd.media import find_media, get_decoder
+from vcd.media.decoder import Frame, Limits, Sampling
+
+RATE = 2.0
+TURNS = 5
+
+
+def frames_of(folders: list[Path], width: int, height: int) -> list[list[Frame]]:
+    """Return the frames of each video, at a model's size."""
+    sampling = Sampling(rate=RATE, size=(width, height), picture=True, sound=False, exact=False)
+    decoder = get_decoder("pyav", isolation="none")
+    return [
+        [part for part in decoder.read(file, sampling, limits=Limits()) if isinstance(part, Frame)]
+        for file in find_media(folders)
+    ]
+
+
+def cost(model: DescriptorModel, videos: list[list[Frame]], *, views: bool) -> tuple[float, int]:
+    """Return CPU milliseconds a frame, and how many rows were described."""
+    found = builder.views_of
+    if not views:
+        builder.views_of = lambda _: {}
+    rows = 0
+    began = time.process_time()
+    try:
+        for frames in videos:
+            track = builder.VisualTrackBuilder(model)
+            for frame in frames:
+                track.add(frame)
+            rows += sum(int((t.weight > 0).sum()) for t in track.finish())
+    finally:
+        builder.views_of = found
+    return (time.process_time() - began) / sum(map(len, videos)) * 1000, rows
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("folders", nargs="+", type=Path)
+    parser.add_argument("--model", action="append", dest="models")
+    options = parser.parse_args()
+    names = options.models or ["visual_int8", "visual"]
+    models = [DescriptorModel(load_manifest().get(name)) for name in names]
+    sizes = {(int(m.info.input["width"]), int(m.info.input["height"])) for m in models}
+    videos = {size: frames_of(options.folders, *size) for size in sizes}
+    spent: dict[tuple[str, bool], list[float]] = {}
+    rows: dict[bool, int] = {}
+    for turn in range(TURNS + 1):
+        for model in models:
+            size = int(model.info.input["width"]), int(model.info.input["height"])
+            for views in (False, True):
+                one, rows[views] = cost(model, videos[size], views=views)
+                if turn:  # the first one warms up
+                    spent.setdefault((model.info.id, views), []).append(one)
+    unit = median(spent[models[-1].info.id, False])
+    number = sum(map(len, videos[next(iter(sizes))]))
+    print(f"{number} frames; descriptions of one: {rows[False] / number:.2f} whole, ", end="")
+    print(f"{rows[True] / number:.2f} with views")
+    for (name, views), each in spent.items():
+        title = "with views" if views else "whole"
+        print(f"{name}, {title}: {median(each):.2f} CPU ms a frame, {median(each) / unit:.2f}")
+
+
+if __name__ == "__main__":
+    main()
