@@ -263,10 +263,11 @@ def export(
         typer.Option(metavar="PATH", help="Tar archive or folder of photographs; may be repeated."),
     ] = None,
     mean_with: Annotated[
-        Path | None,
+        list[Path] | None,
         typer.Option(
             metavar="FILE",
-            help="model.onnx that a visual run began with: take the mean of the weights of both.",
+            help="model.onnx that a visual run began with, or weights.pt of another run from there:"
+            " take the mean of the weights; may be given several times.",
         ),
     ] = None,
     sounds: Annotated[
@@ -296,7 +297,7 @@ def export(
             photographs,
             to,
             version=version,
-            mean_with=mean_with,
+            mean_with=mean_with or (),
         )
     else:
         raise typer.BadParameter(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import pickle
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -173,19 +174,19 @@ def _load_run(weights: Path) -> tuple[Both, VisualTraining]:
     return with_layout(network, nn.Sequential(Layout(settings.size), linear)).eval(), settings
 
 
-def mean_network(first: VisualNetwork, second: VisualNetwork) -> VisualNetwork:
-    """Return the network of the mean weights of two, one of which was trained on from the other.
+def mean_network(networks: Sequence[VisualNetwork]) -> VisualNetwork:
+    """Return the network of the mean weights of several that went on from the same ones.
 
-    It keeps what the first knew better of other pictures and edits (Wortsman et al. 2022, "Robust
-    fine-tuning of zero-shot models").
+    The start may be among them: the mean keeps what it knew better of other pictures and edits
+    (Wortsman et al. 2022, "Model soups", "Robust fine-tuning of zero-shot models").
     """
-    mean = copy.deepcopy(first)
-    _fold(mean)
-    other = copy.deepcopy(second)
-    _fold(other)
-    theirs = other.state_dict()
+    folded = [copy.deepcopy(network) for network in networks]
+    for network in folded:
+        _fold(network)
+    mean = folded[0]
+    weights = [network.state_dict() for network in folded]
     mean.load_state_dict(
-        {name: (value + theirs[name]) / 2 for name, value in mean.state_dict().items()}
+        {name: sum(own[name] for own in weights) / len(weights) for name in weights[0]}
     )
     mean.eval()
     return mean

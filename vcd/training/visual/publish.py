@@ -85,7 +85,7 @@ def publish(
     folder: Path,
     *,
     version: int,
-    mean_with: Path | None = None,
+    mean_with: Sequence[Path] = (),
 ) -> str:
     """Enter the model of a run, and its background, in a models folder; return its id.
 
@@ -103,8 +103,9 @@ def publish(
     folder : Path
         The models folder.
     version : int
-    mean_with : Path, optional
-        The model that the run began with: the mean of the weights of both is published.
+    mean_with : sequence of Path, optional
+        The model that the run began with, or weights of runs that began with it, too: the mean of
+        the weights of all is published.
 
     Raises
     ------
@@ -112,15 +113,18 @@ def publish(
         There are no weights, or those to take the mean with are of another length or network.
     """
     network, settings = load_network(run / "weights.pt")
-    if mean_with is not None:
-        begun, _ = load_network(mean_with, dimensions=settings.dimensions)
-        if not begun.first.has_head:
+    others = []
+    for path in mean_with:
+        other, _ = load_network(path, dimensions=settings.dimensions)
+        if not other.first.has_head:
             raise ModelError(
                 "has no head for this network, so there is no mean of the weights of both",
-                file=mean_with,
+                file=path,
                 remedy="leave --mean-with out, or name a model from visual-5 on",
             )
-        network.first = mean_network(begun.first, network.first)
+        others.append(other.first)
+    if others:
+        network.first = mean_network([network.first, *others])
     size = settings.size
     with torch.no_grad():  # they stay near 3, and hosts take a third of the time for whole ones
         network.first.powers.round_()

@@ -264,6 +264,14 @@ def test_a_run_that_was_stopped_ends_as_one_in_one_go(pictures, tmp_path):
         TrainingRun(many[:8], tmp_path / "few", settings)
 
 
+def test_the_mean_of_several_networks_counts_each():
+    networks = [VisualNetwork(8).eval() for _ in range(2)]
+    heads = [network.head.weight.detach() for network in networks]
+    mean = mean_network([networks[0], networks[1], networks[1]])
+    torch.testing.assert_close(mean.head.weight.detach(), (heads[0] + 2 * heads[1]) / 3)
+    assert not torch.equal(*heads)
+
+
 def test_a_run_is_published_loaded_and_averaged(pictures, tmp_path):
     settings, many = TINY, pictures[np.arange(18) % 12]
     TrainingRun(many, tmp_path / "whole", settings).run()
@@ -295,20 +303,20 @@ def test_a_run_is_published_loaded_and_averaged(pictures, tmp_path):
     with torch.inference_mode():  # the mean of a network with itself, folded or not, is itself
         inputs = views.permute(0, 3, 1, 2).float()
         for one in (again.first, network.first):
-            mean = mean_network(one, one)
+            mean = mean_network([one, one])
             torch.testing.assert_close(mean(inputs), one(inputs), rtol=1e-3, atol=1e-4)
     mixed = tmp_path / "mixed"
-    publish(tmp_path / "whole", many, [photographs], mixed, version=8, mean_with=published)
+    publish(tmp_path / "whole", many, [photographs], mixed, version=8, mean_with=[published])
     with pytest.raises(ModelError, match="16 dimensions, not 8"):
         narrow = replace(settings, dimensions=8, steps=1)
         TrainingRun(many, tmp_path / "narrow", narrow).run()
-        publish(tmp_path / "narrow", many, [photographs], mixed, version=9, mean_with=published)
+        publish(tmp_path / "narrow", many, [photographs], mixed, version=9, mean_with=[published])
     older = tmp_path / "older.onnx"  # as before visual-5: of the trunk, without a head for this one
     model = onnx.load(published)
     next(t for t in model.graph.initializer if t.name == "first.powers").name = "first.power"
     onnx.save(model, older)
     with pytest.raises(ModelError, match="has no head for this network"):
-        publish(tmp_path / "whole", many, [photographs], mixed, version=9, mean_with=older)
+        publish(tmp_path / "whole", many, [photographs], mixed, version=9, mean_with=[older])
     begun = TrainingRun(many, tmp_path / "begun", settings, start=older).network.first
     assert begun.has_head
     assert not torch.equal(begun.head.weight, again.first.head.weight)
