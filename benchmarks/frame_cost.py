@@ -21,7 +21,7 @@ from vcd.media import find_media, get_decoder
 from vcd.media.decoder import Frame, Limits, Sampling
 
 RATE = 2.0
-TURNS = 5
+TURNS = 3
 
 
 def frames_of(folders: list[Path], width: int, height: int) -> list[list[Frame]]:

@@ -17,7 +17,7 @@ FIRST, SECOND, INSET = "first", "second", "inset"
 
 Pixels = npt.NDArray[np.uint8]
 Jumps = npt.NDArray[np.bool_]
-Sums = npt.NDArray[np.int32]
+Sums = npt.NDArray[np.int16]  # of fewer lines than a model's side may have
 Places = npt.NDArray[np.intp]
 
 _SMALLEST = 32  # pixels a side of a frame
@@ -74,10 +74,15 @@ def _halves(pixels: Pixels, down: Sums, across: Sums) -> tuple[Pixels, ...]:
 
 
 def _seam(sums: Sums) -> tuple[int, float]:
-    """Return the column that jumps most often near the middle, and how often; 0 if others do."""
+    """Return the column that jumps most often near the middle, and how often.
+
+    0 where this is too seldom, or others do as often.
+    """
     share = sums[-1] / (len(sums) - 1)
     low, high = (round(place * len(share)) for place in _MIDDLE)
     at = low + int(share[low:high].argmax())
+    if share[at] <= _ACROSS:
+        return at, 0.0
     others = np.sort(np.concatenate([share[: max(0, at - _BESIDE)], share[at + _BESIDE + 1 :]]))
     most = np.interp(_OTHER_LINES * (len(others) - 1), np.arange(len(others)), others)
     alone = share[at] > most + _BY
@@ -86,9 +91,9 @@ def _seam(sums: Sums) -> tuple[int, float]:
 
 def _inset(pixels: Pixels, sums: Sums, sums_across: Sums) -> Pixels | None:
     left, right = _pairs(sums, pixels.shape[0])
-    top, bottom = _pairs(sums_across, pixels.shape[1])
-    if not (len(left) and len(top)):
+    if not len(left):
         return None
+    top, bottom = _pairs(sums_across, pixels.shape[1])
     boxes = np.stack(
         [a.ravel() for pair in ((left, top), (right, bottom)) for a in np.meshgrid(*pair)]
     )[[0, 2, 1, 3]]  # first and last column, first and last row
@@ -98,6 +103,8 @@ def _inset(pixels: Pixels, sums: Sums, sums_across: Sums) -> Pixels | None:
         share = _share(lines, boxes[at], boxes[start], boxes[end])
         kept = share >= _CORNER
         boxes, total = boxes[:, kept], (total + share)[kept]
+        if not len(total):
+            return None
     for lines, at, start, end in of_side:
         ends = boxes[start], boxes[end]
         beside = np.maximum(*(_share(lines, boxes[at] + k, *ends) for k in (-_APART, _APART)))
@@ -126,8 +133,8 @@ def _jumps(grey: npt.NDArray[np.int16]) -> Jumps:
 
 def _summed(jumps: Jumps) -> Sums:
     """Return sums of every column from its top on, shape (height + 1, width)."""
-    sums = np.zeros((jumps.shape[0] + 1, jumps.shape[1]), np.int32)
-    np.cumsum(jumps, axis=0, out=sums[1:])
+    sums = np.zeros((jumps.shape[0] + 1, jumps.shape[1]), np.int16)
+    np.cumsum(jumps.astype(np.int16), axis=0, out=sums[1:])
     return sums
 
 
