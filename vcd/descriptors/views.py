@@ -1,4 +1,4 @@
-"""What else may be a copy: a frame inside of its borders, its halves, an inset; sound sped up."""
+"""What else may be a copy: what borders surround, turned too; halves, an inset; sound sped up."""
 
 from __future__ import annotations
 
@@ -10,16 +10,29 @@ from vcd.descriptors.faster import FASTER_VIEW
 from vcd.descriptors.seams import FIRST, INSET, SECOND, parts
 from vcd.records import Stream, Track, VideoDescriptor
 
-__all__ = ["INNER_VIEW", "PICTURE_VIEWS", "VIEWS", "further_tracks", "views_of"]
+__all__ = [
+    "INNER_VIEW",
+    "LEFT_VIEW",
+    "PICTURE_VIEWS",
+    "RIGHT_VIEW",
+    "VIEWS",
+    "further_tracks",
+    "views_of",
+]
 
 INNER_VIEW = "inner"
 """The view of frames without the flat borders around them; only frames that have some are in it."""
 
-PICTURE_VIEWS = (INNER_VIEW, FIRST, SECOND, INSET)
+LEFT_VIEW, RIGHT_VIEW = "left", "right"
+"""Views of a strip between borders left and right, turned by a quarter: it may lie on its side."""
+
+PICTURE_VIEWS = (INNER_VIEW, LEFT_VIEW, RIGHT_VIEW, FIRST, SECOND, INSET)
 """Views beside that of whole frames; each has only the frames in which there is such a part."""
 
 VIEWS = (*PICTURE_VIEWS, FASTER_VIEW)
 """All views of either stream beside that of all there is."""
+
+_STRIP = 0.6  # of the frame's width, for each of its height, is the most that a strip takes
 
 Pixels = npt.NDArray[np.uint8]
 
@@ -39,10 +52,17 @@ def views_of(pixels: Pixels) -> dict[str, Pixels]:
     """
     inner = inside_borders(pixels)
     found = {} if inner is None else {INNER_VIEW: inner}
+    if inner is not None and _is_strip(inner, pixels):
+        found |= {LEFT_VIEW: np.rot90(inner), RIGHT_VIEW: np.rot90(inner, -1)}
     for view, part in parts(pixels if inner is None else inner).items():
         inside = inside_borders(part)
         found[view] = part if inside is None else inside
     return found
+
+
+def _is_strip(inner: Pixels, frame: Pixels) -> bool:
+    """Whether what borders surround is narrow: a wide picture that lies on its side may be."""
+    return inner.shape[1] / frame.shape[1] <= _STRIP * inner.shape[0] / frame.shape[0]
 
 
 def further_tracks(descriptor: VideoDescriptor, stream: Stream) -> list[Track]:

@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from vcd.descriptors.seams import FIRST, INSET, SECOND, parts
-from vcd.descriptors.views import INNER_VIEW, VIEWS, views_of
+from vcd.descriptors.views import INNER_VIEW, LEFT_VIEW, RIGHT_VIEW, VIEWS, views_of
 from vcd.media.pixels import scale_pixels
 
 SIDE = 128
@@ -67,6 +67,25 @@ def test_a_picture_of_one_piece_stays_whole(seed):
 def test_frames_of_any_size_and_flat_ones_are_taken(shape):
     assert views_of(np.zeros((*shape, 3), np.uint8)) == {}
     views_of(np.random.default_rng(0).integers(0, 256, (*shape, 3), dtype=np.uint8))
+
+
+def test_a_strip_between_bars_may_lie_on_its_side():
+    picture = smooth_pictures(1, 5)[0]
+    strip = scale_pixels(np.ascontiguousarray(np.rot90(picture)), 40, SIDE)
+    frame = np.zeros((SIDE, SIDE, 3), np.uint8)
+    frame[:, 44:84] = strip
+    found = views_of(frame)
+    assert np.array_equal(found[RIGHT_VIEW], np.rot90(found[INNER_VIEW], -1))
+    assert np.array_equal(found[LEFT_VIEW], np.rot90(found[INNER_VIEW]))
+    upright = scale_pixels(np.ascontiguousarray(found[RIGHT_VIEW]), SIDE, SIDE).astype(float)
+    assert np.abs(upright - scale_pixels(picture, SIDE, SIDE)).mean() < 8
+
+
+def test_a_wide_picture_between_bars_is_not_turned():
+    frame = np.zeros((SIDE, SIDE, 3), np.uint8)
+    frame[16:112] = scale_pixels(smooth_pictures(1, 5)[0], SIDE, 96)
+    assert set(views_of(frame)) == {INNER_VIEW}
+    assert set(views_of(np.ascontiguousarray(np.rot90(frame)))) == {INNER_VIEW}
 
 
 def test_halves_are_found_inside_borders_and_lose_their_own():
