@@ -62,7 +62,8 @@ def views_of(pixels: Pixels) -> dict[str, Pixels]:
 
 def _is_strip(inner: Pixels, frame: Pixels) -> bool:
     """Whether what borders surround is narrow: a wide picture that lies on its side may be."""
-    return inner.shape[1] / frame.shape[1] <= _STRIP * inner.shape[0] / frame.shape[0]
+    (height, width), (whole_height, whole_width) = inner.shape[:2], frame.shape[:2]
+    return bool(width / whole_width <= _STRIP * height / whole_height)
 
 
 def further_tracks(descriptor: VideoDescriptor, stream: Stream) -> list[Track]:
