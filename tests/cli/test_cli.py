@@ -138,15 +138,23 @@ def test_an_unknown_operating_point_is_told(vcd, demo):
 
 
 def test_calibration_from_the_shell(vcd, demo, tmp_path):
-    """The demo holds hardly anything wrong, so there is nothing to fit, and nothing is changed."""
-    models = tmp_path / "models"
+    """One copy and its reference hold nothing wrong, so nothing is fitted, and nothing changed."""
+    models, small = tmp_path / "models", tmp_path / "small"
     shutil.copytree(models_folder(), models)
     before = (models / "models.json").read_bytes()
-    run = vcd("train", "calibration", demo.folder, "--models", models)
+    query, ref = "cropped_with_overlay_and_text", "city"
+    for name in (f"queries/{query}.mp4", f"refs/{ref}.mp4"):
+        (small / name).parent.mkdir(parents=True)
+        shutil.copy(demo.folder / name, small / name)
+    for name in ("groundtruth.csv", "labels.csv"):
+        head, *rows = (demo.folder / name).read_text().splitlines()
+        [row] = [row for row in rows if row.startswith(f"{query},{ref}")]
+        (small / name).write_text(f"{head}\n{row}\n")
+    run = vcd("train", "calibration", small, "--models", models)
     assert run.returncode == 2
     assert "nothing to tell apart" in run.stderr
     assert (models / "models.json").read_bytes() == before
-    run = vcd("train", "calibration", demo.folder, "--models", models, "--model", "visual-0")
+    run = vcd("train", "calibration", small, "--models", models, "--model", "visual-0")
     assert run.returncode == 2
     assert "there is no model 'visual-0'" in run.stderr
 
