@@ -18,6 +18,14 @@ _BATCH = 2  # larger ones outgrow what the allocator keeps: page faults cost mor
 _FLAT_DEVIATION = 14.0
 """Grey levels (0-255); below, a frame is black, flat or nearly so and cannot testify."""
 
+_LOOK_EVERY = 0.9
+"""Seconds after a look for views, until which a frame that is much the same has those found."""
+
+_MUCH_THE_SAME = 8.0
+"""Levels (0-255) by which averages of blocks of two such frames may differ, on average."""
+
+_BLOCKS = 16  # a side, of a frame
+
 
 def frame_weight(pixels: npt.NDArray[np.uint8]) -> float:
     """Return how much a frame can testify: 0 for black and flat frames, else 1.
@@ -39,13 +47,16 @@ class VisualTrackBuilder:
 
     Frames that cannot testify get a row of zeros, and a frame that repeats the one before it (a
     slide, a frame rate below the sampling rate) its vector: neither costs a run of the model.
-    Frames with borders, halves or an inset are described once more in each of these views.
+    Frames with borders, halves or an inset are described once more in each of these views. These
+    are looked for once a second while a shot lasts: the frames between have the vectors found.
     """
 
     def __init__(self, model: DescriptorModel) -> None:
         self._full = _View(model, every_frame=True)
         self._others = {view: _View(model, every_frame=False) for view in PICTURE_VIEWS}
         self._last: npt.NDArray[np.uint8] | None = None
+        self._looked_at = -np.inf  # seconds
+        self._averages: FloatArray = np.zeros(0, np.float32)  # of the frame looked at
 
     def add(self, frame: Frame) -> None:
         """Take the next frame, already scaled to the model's size."""
@@ -57,13 +68,28 @@ class VisualTrackBuilder:
         self._last = pixels
         speaks = bool(frame_weight(pixels))
         self._full.add(times, pixels if speaks else None)
+        if speaks and self._is_known(frame):
+            for view in self._others.values():
+                view.repeat(times)
+            return
         found = views_of(pixels) if speaks else {}
+        self._looked_at = frame.start if speaks else -np.inf
         for name, view in self._others.items():
             part = found.get(name)
             if part is None or not frame_weight(part):
                 view.add(times, None)
             else:
                 view.add(times, _filling(part, pixels))
+
+    def _is_known(self, frame: Frame) -> bool:
+        """Return whether a frame is of the moment whose views were found last."""
+        averages = _averages(frame.pixels)
+        if frame.start < self._looked_at + _LOOK_EVERY:
+            changed = float(np.abs(averages - self._averages).mean())
+            if changed < _MUCH_THE_SAME:
+                return True
+        self._averages = averages
+        return False
 
     def finish(self) -> list[Track]:
         """Return the track of all frames taken, and those of views that some frames have.
@@ -76,6 +102,15 @@ class VisualTrackBuilder:
             if len(track):
                 tracks.append(replace(track, view=name))
         return tracks
+
+
+def _averages(pixels: npt.NDArray[np.uint8]) -> FloatArray:
+    """Return the mean level of each block of a frame; coding and noise hardly change them."""
+    height, width = (max(1, side // _BLOCKS) for side in pixels.shape[:2])
+    down, across = pixels.shape[0] // height, pixels.shape[1] // width
+    whole = pixels[: down * height, : across * width].reshape(down, height, across, width * 3)
+    averages: FloatArray = whole.mean(axis=(1, 3), dtype=np.float32)
+    return averages
 
 
 def _filling(part: npt.NDArray[np.uint8], whole: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:

@@ -220,6 +220,37 @@ def test_frames_with_borders_get_a_view_without_them():
     assert inner.vectors[0] @ expected > full.vectors[1] @ expected + 0.05
 
 
+def described_of(pictures, rate):
+    """Return the tracks of frames, and how many pictures the model was shown for them."""
+    model = CountingModel(VISUAL.info)
+    builder = VisualTrackBuilder(model)
+    for i, picture in enumerate(pictures):
+        builder.add(Frame(i / rate, (i + 1) / rate, (i + 0.5) / rate, picture))
+    return builder.finish(), model.shown
+
+
+@pytest.mark.parametrize(("rate", "looks"), [(1.0, 8), (2.0, 4), (4.0, 2)])
+def test_views_are_looked_for_once_a_second_while_a_shot_lasts(rate, looks):
+    picture = bordered(smooth_pictures(1)[0])
+    shot = [np.roll(picture, i, axis=2) // np.uint8(2) + np.uint8(i) for i in range(8)]
+    (full, inner), shown = described_of(shot, rate)
+    assert shown == len(shot) + looks
+    assert np.array_equal(full.times, inner.times)
+    assert inner.weight.all()
+    assert len(np.unique(inner.vectors, axis=0)) == looks
+
+
+def test_views_are_looked_for_again_after_a_cut_and_after_black():
+    first, second = (bordered(picture) for picture in smooth_pictures(2))
+    black = np.zeros_like(first)
+    (_, inner), shown = described_of([first, second, second + np.uint8(1), black, second], 8.0)
+    assert shown == 4 + 3
+    assert inner.times[:, 0].tolist() == [0, 0.125, 0.25, 0.5]
+    same = inner.vectors @ inner.vectors[1]
+    assert same[0] < 0.9
+    np.testing.assert_allclose(same[1:], 1, atol=1e-3)
+
+
 def test_pictures_of_any_size_are_scaled_in_the_graph():
     blocks = pictures(1)[0][:8, :8]
     small = blocks.repeat(20, axis=0).repeat(20, axis=1)
