@@ -15,8 +15,9 @@ from vcd.records import FloatArray, Track
 __all__ = ["VisualTrackBuilder", "frame_weight"]
 
 _BATCH = 2  # larger ones outgrow what the allocator keeps: page faults cost more than they save
-_FLAT_DEVIATION = 14.0
-"""Grey levels (0-255); below, a frame is black, flat or nearly so and cannot testify."""
+_FLAT_DEVIATION = 5.0
+"""Grey levels (0-255); below, a frame is black, flat or nearly so and cannot testify. What is dark
+or pale deviates by little, and can: night, fog, a faded copy."""
 
 _LOOK_EVERY = 0.9
 """Seconds after a look for views, until which a frame that is much the same has those found."""
@@ -36,7 +37,7 @@ def frame_weight(pixels: npt.NDArray[np.uint8]) -> float:
 
     Notes
     -----
-    A frame counts as flat where the standard deviation of its grey values is under 14 of 255.
+    A frame counts as flat where the standard deviation of its grey values is under 5 of 255.
     """
     red, green, blue = np.moveaxis(pixels, 2, 0).astype(np.uint16)
     return float((red + green + blue).std() >= 3 * _FLAT_DEVIATION)

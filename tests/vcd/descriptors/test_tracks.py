@@ -158,8 +158,22 @@ def test_flat_frames_cannot_testify(level):
     assert frame_weight(np.full((16, 16, 3), level, np.uint8)) == 0
 
 
-def test_lively_frames_testify():
-    assert frame_weight(pictures(1)[0]) == 1
+@pytest.mark.parametrize("share", [1, 0.2])
+def test_lively_frames_testify_and_dark_ones(share):
+    assert frame_weight((smooth_pictures(1)[0] * share).astype(np.uint8)) == 1
+
+
+def test_the_noise_of_a_camera_in_the_dark_cannot_testify():
+    noise = np.random.default_rng(0).normal(20, 4, (128, 128, 3))
+    assert frame_weight(noise.clip(0, 255).astype(np.uint8)) == 0
+
+
+def test_a_dark_copy_is_described_as_the_bright_one_is():
+    bright, other = smooth_pictures(2)
+    dark = (bright * 0.2).astype(np.uint8)
+    track = visual_track([bright, dark, other])
+    assert track.weight.tolist() == [1, 1, 1]
+    assert track.vectors[0] @ track.vectors[1] > track.vectors[0] @ track.vectors[2] + 0.2
 
 
 class CountingModel(DescriptorModel):
