@@ -70,6 +70,8 @@ def make_views(
     order = torch.rand(count, len(weights), generator=generator) ** (1 / weights)
     chosen = torch.zeros(order.shape, dtype=torch.bool)
     chosen.scatter_(1, order.argsort(dim=1, descending=True), _first(number, len(weights)))
+    for name, often in _BESIDE.items():
+        chosen[:, list(_FREQUENCIES).index(name)] |= _draw(count, generator) < often * strength
     other = (torch.arange(count) + int(torch.randint(1, count, (1,), generator=generator))) % count
     share = torch.zeros(count)
     for k, name in enumerate(_FREQUENCIES):
@@ -445,3 +447,7 @@ _FREQUENCIES = {
     "noise": 0.8,
     "low quality": 1.3,
 }
+
+# Chances at full strength of coming on top of those chosen: what is mirrored to hide a copy is edited
+# in other ways, too.
+_BESIDE = {"flip": 0.4, "quarter turns": 0.08, "composition": 0.1}

@@ -32,7 +32,8 @@ class VisualTraining:
         Share of the run over which edits rise to their full strength; 0 begins with it, as a run
         should that goes on from trained weights.
     strength : float
-        How many edits, and how hard, in [0, 1]: up to 1 + 3.5 times this.
+        How many edits, and how hard, in [0, 1]: up to 1 + 3.5 times this, and beside them mirrors,
+        quarter turns and compositions of their own.
     frozen_blocks : int
         Blocks behind the stem that keep their weights, as the stem does; -1 trains everything.
     bank : int

@@ -21,6 +21,7 @@ from vcd.training.contrast import (
     differential_entropy,
 )
 from vcd.training.settings import read_settings, settings_text
+from vcd.training.visual import edits
 from vcd.training.visual.copies import edited_copies
 from vcd.training.visual.edits import make_views
 from vcd.training.visual.held_out import HeldOut
@@ -61,6 +62,14 @@ def views_of(pictures, marks, *, seed=1, strength=1.0):
         shared=0.3,
         generator=generator,
     )
+
+
+def test_mirrors_come_on_top_of_other_edits(pictures, marks, monkeypatch):
+    mirrored = []
+    monkeypatch.setitem(edits._EDITS, "flip", lambda x, _: mirrored.append(len(x)) or x)
+    for seed in range(40):
+        views_of(pictures, marks, seed=seed)
+    assert 0.4 < sum(mirrored) / (40 * len(pictures)) < 0.6
 
 
 def test_made_pictures_are_their_seeds_and_say_something():
