@@ -448,6 +448,6 @@ _FREQUENCIES = {
     "low quality": 1.3,
 }
 
-# Chances at full strength of coming on top of those chosen: what is mirrored to hide a copy is edited
-# in other ways, too.
+# Chances at full strength of coming on top of those chosen: what is mirrored to hide a copy is
+# edited in other ways, too.
 _BESIDE = {"flip": 0.4, "quarter turns": 0.08, "composition": 0.1}
