@@ -290,7 +290,7 @@ class Manifest:
         return self.operating_points.get(pair, {}).get(name)
 
     def get(self, name: str) -> ModelInfo:
-        """Return a model by id (``visual-6``) or by name alone (``visual``: newest version).
+        """Return a model by id (``visual-7``) or by name alone (``visual``: newest version).
 
         Raises
         ------
