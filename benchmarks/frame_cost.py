@@ -77,21 +77,25 @@ def main() -> None:
     sizes = {(int(m.info.input["width"]), int(m.info.input["height"])) for m in models}
     videos = {size: frames_of(options.folders, *size) for size in sizes}
     spent: dict[tuple[str, bool], list[float]] = {}
-    described: dict[bool, int] = {}
+    described: dict[tuple[str, bool], int] = {}
     for turn in range(TURNS + 1):
         for model in models:
             size = int(model.info.input["width"]), int(model.info.input["height"])
             for views in (False, True):
-                one, described[views] = cost(model, videos[size], views=views)
+                one, pictures = cost(model, videos[size], views=views)
+                described[model.info.id, views] = pictures
                 if turn:  # the first one warms up
                     spent.setdefault((model.info.id, views), []).append(one)
     unit = median(spent[models[-1].info.id, False])
     number = sum(map(len, videos[next(iter(sizes))]))
-    print(f"{number} frames; descriptions of one: {described[False] / number:.2f} whole, ", end="")
-    print(f"{described[True] / number:.2f} with views")
+    print(f"{number} frames")
     for (name, views), each in spent.items():
         title = "with views" if views else "whole"
-        print(f"{name}, {title}: {median(each):.2f} CPU ms a frame, {median(each) / unit:.2f}")
+        rows = described[name, views] / number
+        print(
+            f"{name}, {title}: {rows:.2f} descriptions a frame, {median(each):.2f} CPU ms, "
+            f"{median(each) / unit:.2f}"
+        )
 
 
 if __name__ == "__main__":

@@ -69,12 +69,13 @@ class VisualTrackBuilder:
         self._last = pixels
         speaks = bool(frame_weight(pixels))
         self._full.add(times, pixels if speaks else None)
-        if speaks and self._is_known(frame):
+        averages = _averages(pixels)
+        if speaks and self._is_known(frame.start, averages):
             for view in self._others.values():
                 view.repeat(times)
             return
+        self._looked_at, self._averages = (frame.start if speaks else -np.inf), averages
         found = views_of(pixels) if speaks else {}
-        self._looked_at = frame.start if speaks else -np.inf
         for name, view in self._others.items():
             part = found.get(name)
             if part is None or not frame_weight(part):
@@ -82,15 +83,11 @@ class VisualTrackBuilder:
             else:
                 view.add(times, _filling(part, pixels))
 
-    def _is_known(self, frame: Frame) -> bool:
+    def _is_known(self, start: float, averages: FloatArray) -> bool:
         """Return whether a frame is of the moment whose views were found last."""
-        averages = _averages(frame.pixels)
-        if frame.start < self._looked_at + _LOOK_EVERY:
-            changed = float(np.abs(averages - self._averages).mean())
-            if changed < _MUCH_THE_SAME:
-                return True
-        self._averages = averages
-        return False
+        if start >= self._looked_at + _LOOK_EVERY:
+            return False
+        return float(np.abs(averages - self._averages).mean()) < _MUCH_THE_SAME
 
     def finish(self) -> list[Track]:
         """Return the track of all frames taken, and those of views that some frames have.
