@@ -51,9 +51,9 @@ class Counted:
 
 def cost(model: Counted, videos: list[list[Frame]], *, views: bool) -> tuple[float, int]:
     """Return CPU milliseconds a frame, and how many pictures were described."""
-    found = builder.views_of
+    found = builder.boxes_of
     if not views:
-        builder.views_of = lambda _: {}
+        builder.boxes_of = lambda _: {}
     model.pictures = 0
     began = time.process_time()
     try:
@@ -63,7 +63,7 @@ def cost(model: Counted, videos: list[list[Frame]], *, views: bool) -> tuple[flo
                 track.add(frame)
             track.finish()
     finally:
-        builder.views_of = found
+        builder.boxes_of = found
     return (time.process_time() - began) / sum(map(len, videos)) * 1000, model.pictures
 
 

@@ -8,7 +8,7 @@ of them is asked for and half is listed; the rest asks in vain, and lends the se
 compositions. Every picture asked for is edited in each way of `vcd eval make`, strongly, in three
 ways at once, and as a small, badly compressed file. The edits are not those of training. Scores are
 given for the whole picture alone, and with its further views, where it has some: inside of borders,
-halves, an inset.
+halves, an inset; and mirrored and turned, where the model brings maps for that.
 """
 
 from __future__ import annotations
@@ -23,10 +23,11 @@ import av
 import numpy as np
 import numpy.typing as npt
 
-from vcd.descriptors import DescriptorModel, load_manifest
+from vcd.descriptors import DescriptorModel, load_manifest, load_orientations
 from vcd.descriptors.views import views_of
 from vcd.media.pixels import scale_pixels
 from vcd.media.thumbnails import encode_jpeg
+from vcd.similarity import OTHERWISE
 from vcd.training.visual.pictures import load_photographs
 from vcd_eval.making.picture_edits import PICTURE_EDITS, prepare_edit
 from vcd_eval.ranking import average_precision, count_by_score
@@ -103,9 +104,12 @@ def described(model: DescriptorModel, pictures: Sequence[Pictures]) -> tuple[Sco
 
 
 def with_views(
-    model: DescriptorModel, queries: Sequence[Pictures], listing: Scores, whole: Scores
+    model: DescriptorModel, queries: Sequence[Pictures], listing: Scores, vectors: Scores
 ) -> tuple[Scores, float]:
-    """Return scores in which further views of queries count, too, and their cost."""
+    """Return scores in which further views of queries count, too, and their cost.
+
+    `vectors` are those of whole pictures.
+    """
     width, height = int(model.info.input["width"]), int(model.info.input["height"])
     began = time.process_time()
     found = [
@@ -113,13 +117,23 @@ def with_views(
         for n, picture in enumerate(queries)
         for view in views_of(scale_pixels(picture, width, height)).values()
     ]
-    looking = 1000 * (time.process_time() - began) / len(queries)
-    if not found:
-        return whole, looking
-    vectors, spent = described(model, [view for _, view in found])
-    scores = whole.copy()
-    np.maximum.at(scores, [n for n, _ in found], vectors @ listing.T)
-    return scores, looking + spent * len(found) / len(queries)
+    cost = 1000 * (time.process_time() - began) / len(queries)
+    owners = np.arange(len(queries))
+    if found:
+        parts, spent = described(model, [view for _, view in found])
+        owners = np.append(owners, [n for n, _ in found])
+        vectors = np.concatenate([vectors, parts])
+        cost += spent * len(found) / len(queries)
+    began = time.process_time()
+    maps = load_orientations(model.info)
+    ways = [] if maps is None else [vectors @ onto[:-1] + onto[-1] for onto in maps]
+    ways = [way / np.linalg.norm(way, axis=1, keepdims=True) for way in ways]
+    cost += 1000 * (time.process_time() - began) / len(queries)
+    scores = np.full((len(queries), len(listing)), -1, np.float32)
+    np.maximum.at(scores, owners, vectors @ listing.T)
+    for way in ways:
+        np.maximum.at(scores, owners, way @ listing.T - np.float32(OTHERWISE))
+    return scores, cost
 
 
 def measure(scores: Scores, own: npt.NDArray[np.int64]) -> tuple[float, float]:
@@ -151,7 +165,7 @@ def main() -> None:
         listing, _ = described(model, list(pictures[:listed]))
         vectors, spent = described(model, queries)
         whole = vectors @ listing.T
-        scores, more = with_views(model, queries, listing, whole)
+        scores, more = with_views(model, queries, listing, vectors)
         for title, found, cost in (("whole", whole, spent), ("and views", scores, spent + more)):
             uap, recall = measure(found, of)
             print(f"{model.info.id}, {title}: micro-AP {uap:.3f}, ", end="")

@@ -24,6 +24,7 @@ from vcd.descriptors import (
     further_tracks,
     load_background,
     load_manifest,
+    load_orientations,
 )
 from vcd.detection import STILL, Calibration, Detector, join_pieces, speaking_streams
 from vcd.errors import (
@@ -332,6 +333,7 @@ class Engine:
                 track,
                 load_background(self.models[stream]),
                 views=further_tracks(descriptor, track.stream),
+                orientations=load_orientations(self.models[stream]),
             )
             for stream in self.streams
             if (track := descriptor.tracks.get(stream)) is not None and len(track)

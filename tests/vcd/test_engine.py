@@ -465,3 +465,42 @@ def test_eight_threads_find_what_one_finds(demo, tmp_path):
 def test_nothing_is_printed(demo, capfd):
     Engine().match([demo.folder / "missing.mp4", demo.references[0]], demo.references[0])
     assert capfd.readouterr().out == ""
+
+
+def held_otherwise(path, to, **display):
+    """Copy a video's picture as it is, to be shown turned or mirrored."""
+    with av.open(str(path)) as source, av.open(str(to), "w") as target:
+        stream = source.streams.video[0]
+        copy = target.add_stream_from_template(stream)
+        copy.set_display_rotation(**display)
+        for packet in source.demux(stream):
+            if packet.dts is not None:
+                packet.stream = copy
+                target.mux(packet)
+    return to
+
+
+@pytest.mark.parametrize(
+    "display",
+    [
+        {"degrees": 0, "hflip": True},
+        {"degrees": 90, "hflip": False},
+        {"degrees": -90, "hflip": False},
+    ],
+)
+def test_a_copy_that_is_mirrored_or_turned_is_found_whole(display, demo, cache_folder, tmp_path):
+    refs = demo.folder / "refs"
+    whole = min(refs.iterdir())
+    copy = held_otherwise(whole, tmp_path / f"copy{whole.suffix}", **display)
+    seeing = Engine(cache=cache_folder, streams=("visual",))
+    with Library(tmp_path / "refs.vcdlib") as library:
+        for path in demo.references:
+            library.add(seeing.describe(path))
+        [match] = seeing.match(copy, library)
+    assert seeing.match(copy, refs) == [match]
+    assert match.ref_id == whole.stem
+    assert match.score > 0.9
+    [segment] = match.segments
+    with av.open(str(whole)) as container:
+        duration = container.duration / 1e6
+    assert segment.query_end - segment.query_start > 0.8 * duration

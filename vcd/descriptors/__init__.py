@@ -6,6 +6,7 @@ from vcd.descriptors.describe import DESCRIPTION, DescribeSettings, describe_fil
 from vcd.descriptors.describer import Describer
 from vcd.descriptors.faster import FASTER_VIEW
 from vcd.descriptors.manifest import Manifest, ModelInfo, RefinerInfo, load_manifest, models_folder
+from vcd.descriptors.orientations import load_orientations
 from vcd.descriptors.runtime import DescriptorModel
 from vcd.descriptors.views import INNER_VIEW, VIEWS, further_tracks
 
@@ -26,5 +27,6 @@ __all__ = [
     "further_tracks",
     "load_background",
     "load_manifest",
+    "load_orientations",
     "models_folder",
 ]

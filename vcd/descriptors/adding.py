@@ -241,8 +241,8 @@ def _taken(manifest: Manifest, model_id: str) -> dict[Path, str]:
     owners: dict[str, str] = {}
     for model in manifest.models:
         if model.id != model_id:
-            own = ("" if model.package else model.file, model.background, model.canonical)
-            owners |= dict.fromkeys(own, model.id)
+            beside = (model.background, model.canonical, model.orientations)
+            owners |= dict.fromkeys(("" if model.package else model.file, *beside), model.id)
     if manifest.refiner is not None:
         owners[manifest.refiner.file] = manifest.refiner.id
     return {Path(os.path.normpath(file)): owner for file, owner in owners.items()}

@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-__all__ = ["inside_borders"]
+from vcd.descriptors.boxes import Box, Pixels
 
-Pixels = npt.NDArray[np.uint8]
+__all__ = ["inside_borders"]
 
 _NEAR = 24  # grey levels (0-255) by which a border's pixels may differ from its colour
 _ALIKE = 0.97  # share of a line's pixels that must have the colour: coding leaves specks
@@ -17,8 +17,8 @@ _DEEPEST = 0.45  # share of the side that one border may take
 _LEAST = 0.04  # share of a side below which borders are not worth a second look
 
 
-def inside_borders(pixels: Pixels) -> Pixels | None:
-    """Return the picture without flat borders, or None where it has none to speak of.
+def inside_borders(pixels: Pixels) -> Box | None:
+    """Return where the picture without flat borders lies, or None where it has none to speak of.
 
     A border is a run of lines from an edge inwards that have the median colour of the outermost
     line, and then stop at once; each of the four sides has its own.
@@ -27,10 +27,6 @@ def inside_borders(pixels: Pixels) -> Pixels | None:
     ----------
     pixels : ndarray of uint8, shape (height, width, 3)
 
-    Returns
-    -------
-    ndarray of uint8, shape (height', width', 3), or None
-        A view of the same pixels.
     """
     height, width = pixels.shape[:2]
     top, bottom = _depth(pixels), _depth(pixels[::-1])
@@ -41,7 +37,7 @@ def inside_borders(pixels: Pixels) -> Pixels | None:
     left, right = _sharp(across, left), _sharp(across[::-1], right)
     if top + bottom <= _LEAST * height and left + right <= _LEAST * width:
         return None
-    return pixels[top : height - bottom, left : width - right]
+    return Box(top, height - bottom, left, width - right)
 
 
 def _depth(lines: Pixels) -> int:

@@ -16,9 +16,9 @@ from vcd.descriptors.runtime import DescriptorModel
 from vcd.encoding import write_whole
 from vcd.records import FloatArray
 
-__all__ = ["enter", "model_folder", "write_background", "write_canonical"]
+__all__ = ["enter", "model_folder", "write_background", "write_canonical", "write_orientations"]
 
-_BESIDE = ("calibration", "background", "canonical")
+_BESIDE = ("calibration", "background", "canonical", "orientations")
 
 
 def model_folder(folder: Path, model_id: str) -> Path:
@@ -31,7 +31,7 @@ def enter(folder: Path, entry: Mapping[str, Any]) -> None:
     """Enter a model in ``models.json``, which is made where there is none, as default.
 
     Of an earlier entry of that id the calibration stays; where file and input are the same, also
-    its background and canonical rows.
+    its background, canonical rows and orientations.
 
     Raises
     ------
@@ -61,6 +61,13 @@ def write_background(folder: Path, model_id: str, vectors: FloatArray) -> str:
     out = io.BytesIO()
     np.save(out, np.rint(vectors * factor).astype(np.int8), allow_pickle=False)
     return _written(folder, model_id, "background.npy", out.getvalue())
+
+
+def write_orientations(folder: Path, model_id: str, maps: FloatArray) -> str:
+    """Write maps to other orientations, float32 (k, d + 1, d); return what its entry names."""
+    out = io.BytesIO()
+    np.save(out, maps.astype(np.float16), allow_pickle=False)
+    return _written(folder, model_id, "orientations.npy", out.getvalue())
 
 
 def write_canonical(folder: Path, model: DescriptorModel) -> str:

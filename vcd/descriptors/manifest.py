@@ -44,7 +44,7 @@ _INPUT: dict[Stream, dict[str, tuple[float, float]]] = {
         "hop": _SECONDS,
     },
 }
-_TEXTS = ("sha256", "licence", "package", "install", "background", "canonical")
+_TEXTS = ("sha256", "licence", "package", "install", "background", "canonical", "orientations")
 _POINT = ("threshold", "precision", "recall", "false_alarms_per_10000_pairs")
 
 
@@ -77,6 +77,9 @@ class ModelInfo:
     canonical : str
         Path of the canonical rows below the models folder, by which `vcd models verify` and hosts
         of the model are checked; "" where there are none.
+    orientations : str
+        Path of the maps to descriptors of the mirrored and the turned picture below the models
+        folder (`vcd.descriptors.load_orientations`); "" where there are none.
     calibration : mapping
         How probable segments found by this model are: `weights` and `intercept` of
         `vcd.localization.Confidence`, and for `still` pictures `slope` and `intercept` of
@@ -102,6 +105,7 @@ class ModelInfo:
     install: str = ""
     background: str = ""
     canonical: str = ""
+    orientations: str = ""
     calibration: Mapping[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:

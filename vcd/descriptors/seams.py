@@ -10,12 +10,13 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
+from vcd.descriptors.boxes import Box, Pixels
+
 __all__ = ["FIRST", "INSET", "SECOND", "parts"]
 
 FIRST, SECOND, INSET = "first", "second", "inset"
 """The views of both halves of a frame, and of a picture inside of it."""
 
-Pixels = npt.NDArray[np.uint8]
 Jumps = npt.NDArray[np.bool_]
 Sums = npt.NDArray[np.int16]  # of fewer lines than a model's side may have
 Places = npt.NDArray[np.intp]
@@ -41,8 +42,8 @@ _CLEARLY = 0.25  # less often jump
 _LINES = 10  # in each direction, from which sides are chosen
 
 
-def parts(pixels: Pixels) -> dict[str, Pixels]:
-    """Return the pictures that a frame is put together of, by view: none, two, or one.
+def parts(pixels: Pixels) -> dict[str, Box]:
+    """Return where the pictures lie that a frame is put together of, by view: none, two, one.
 
     Parameters
     ----------
@@ -50,8 +51,8 @@ def parts(pixels: Pixels) -> dict[str, Pixels]:
 
     Returns
     -------
-    dict of ndarray
-        `FIRST` and `SECOND` (left and right, or upper and lower), `INSET`: views of the pixels.
+    dict of Box
+        `FIRST` and `SECOND` (left and right, or upper and lower), `INSET`.
     """
     if min(pixels.shape[:2]) < _SMALLEST:
         return {}
@@ -64,13 +65,14 @@ def parts(pixels: Pixels) -> dict[str, Pixels]:
     return found if small is None else found | {INSET: small}
 
 
-def _halves(pixels: Pixels, down: Sums, across: Sums) -> tuple[Pixels, ...]:
+def _halves(pixels: Pixels, down: Sums, across: Sums) -> tuple[Box, ...]:
     (x, how_clearly), (y, how_clearly_too) = _seam(down), _seam(across)
     if max(how_clearly, how_clearly_too) <= _ACROSS:
         return ()
+    whole = Box.around(pixels)
     if how_clearly >= how_clearly_too:
-        return pixels[:, : x + _BEFORE], pixels[:, x + _BEHIND :]
-    return pixels[: y + _BEFORE], pixels[y + _BEHIND :]
+        return whole._replace(right=x + _BEFORE), whole._replace(left=x + _BEHIND)
+    return whole._replace(bottom=y + _BEFORE), whole._replace(top=y + _BEHIND)
 
 
 def _seam(sums: Sums) -> tuple[int, float]:
@@ -89,31 +91,22 @@ def _seam(sums: Sums) -> tuple[int, float]:
     return at, float(share[at]) if alone else 0.0
 
 
-def _inset(pixels: Pixels, sums: Sums, sums_across: Sums) -> Pixels | None:
-    left, right = _pairs(sums, pixels.shape[0])
-    if not len(left):
+def _inset(pixels: Pixels, sums: Sums, sums_across: Sums) -> Box | None:
+    x = _pairs(sums, pixels.shape[0])
+    if not x.size:
         return None
-    top, bottom = _pairs(sums_across, pixels.shape[1])
-    boxes = np.stack(
-        [a.ravel() for pair in ((left, top), (right, bottom)) for a in np.meshgrid(*pair)]
-    )[[0, 2, 1, 3]]  # first and last column, first and last row
-    of_side = ((sums, 0, 2, 3), (sums, 1, 2, 3), (sums_across, 2, 0, 1), (sums_across, 3, 0, 1))
-    total = np.zeros(boxes.shape[1])
-    for lines, at, start, end in of_side:
-        share = _share(lines, boxes[at], boxes[start], boxes[end])
-        kept = share >= _CORNER
-        boxes, total = boxes[:, kept], (total + share)[kept]
-        if not len(total):
-            return None
-    for lines, at, start, end in of_side:
-        ends = boxes[start], boxes[end]
-        beside = np.maximum(*(_share(lines, boxes[at] + k, *ends) for k in (-_APART, _APART)))
-        kept = _share(lines, boxes[at], *ends) - beside >= _CLEARLY
-        boxes, total = boxes[:, kept], total[kept]
-    if not len(total) or total.max() < 4 * _AROUND:
+    y = _pairs(sums_across, pixels.shape[1])
+    if not y.size:
         return None
-    x0, x1, y0, y1 = boxes[:, total.argmax()].tolist()
-    return pixels[y0 + _BEHIND : y1 + _BEFORE, x0 + _BEHIND : x1 + _BEFORE]
+    # Rows of boxes have the same first and last row of pixels, columns the same columns.
+    upright, lying = _sides(sums, x, y), _sides(sums_across, y, x)
+    each = [side.T for side in upright] + list(lying)
+    total = np.where(np.all(each, axis=0), np.sum(each, axis=0), 0)
+    row, column = np.unravel_index(total.argmax(), total.shape)
+    if total[row, column] < 4 * _AROUND:
+        return None
+    (left, right), (top, bottom) = x[:, column].tolist(), y[:, row].tolist()
+    return Box(top + _BEHIND, bottom + _BEFORE, left + _BEHIND, right + _BEFORE)
 
 
 def _jumps(grey: npt.NDArray[np.int16]) -> Jumps:
@@ -138,8 +131,8 @@ def _summed(jumps: Jumps) -> Sums:
     return sums
 
 
-def _pairs(sums: Sums, length: int) -> tuple[Places, Places]:
-    """Return pairs of columns that may be two sides of an inset, the left ones and the right."""
+def _pairs(sums: Sums, length: int) -> Places:
+    """Return pairs of columns that may be two sides of an inset, shape (2, n), left ones first."""
     least = max(1, round(_SIDE[0] * length))
     longest = (sums[least:] - sums[:-least]).max(axis=0).astype(np.float64)
     chosen: list[int] = []
@@ -151,13 +144,32 @@ def _pairs(sums: Sums, length: int) -> tuple[Places, Places]:
     width = sums.shape[1]
     left, right = (a.ravel() for a in np.meshgrid(lines, lines))
     fitting = (right - left >= _SIDE[0] * width) & (right - left <= _SIDE[1] * width)
-    return left[fitting], right[fitting]
+    return np.stack([left[fitting], right[fitting]])
 
 
-def _share(sums: Sums, at: Places, start: Places, end: Places) -> npt.NDArray[np.float64]:
-    """Return the share of jumps of columns between two rows; 0 for columns outside."""
+def _sides(sums: Sums, at: Places, between: Places) -> npt.NDArray[np.float64]:
+    """Return the shares of columns that jump between rows; 0 for what is no side of an inset.
+
+    Parameters
+    ----------
+    sums : ndarray, shape (height + 1, width)
+    at : ndarray, shape (2, n)
+        Columns.
+    between : ndarray, shape (2, k)
+        Pairs of rows.
+
+    Returns
+    -------
+    ndarray of float64, shape (2, n, k)
+    """
+    lines, number = np.unique(at, return_inverse=True)
+    places = np.stack([lines, lines - _APART, lines + _APART])
     width = sums.shape[1]
-    inside = (at >= 0) & (at < width)
-    at = np.minimum(np.maximum(at, 0), width - 1)  # a third of the time of np.clip
-    share: npt.NDArray[np.float64] = (sums[end, at] - sums[start, at]) / (end - start) * inside
-    return share
+    inside = (places >= 0) & (places < width)
+    columns = sums.T[np.minimum(np.maximum(places, 0), width - 1)]  # a third of np.clip's time
+    start, end = between
+    share = (columns[..., end] - columns[..., start]) / (end - start) * inside[..., None]
+    own, beside = share[0], share[1:].max(axis=0)
+    share = np.where((own >= _CORNER) & (own - beside >= _CLEARLY), own, 0)
+    sides: npt.NDArray[np.float64] = share[number.reshape(at.shape)]
+    return sides

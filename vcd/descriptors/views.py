@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import numpy as np
-import numpy.typing as npt
 
 from vcd.descriptors.borders import inside_borders
+from vcd.descriptors.boxes import Box, Pixels
 from vcd.descriptors.faster import FASTER_VIEW
 from vcd.descriptors.seams import FIRST, INSET, SECOND, parts
 from vcd.records import Stream, Track, VideoDescriptor
@@ -16,7 +16,9 @@ __all__ = [
     "PICTURE_VIEWS",
     "RIGHT_VIEW",
     "VIEWS",
+    "boxes_of",
     "further_tracks",
+    "shown",
     "views_of",
 ]
 
@@ -34,7 +36,37 @@ VIEWS = (*PICTURE_VIEWS, FASTER_VIEW)
 
 _STRIP = 0.6  # of the frame's width, for each of its height, is the most that a strip takes
 
-Pixels = npt.NDArray[np.uint8]
+
+def boxes_of(pixels: Pixels) -> dict[str, Box]:
+    """Return where the parts of a frame lie that are worth a description of their own, by view.
+
+    Parameters
+    ----------
+    pixels : ndarray of uint8, shape (height, width, 3)
+
+    Returns
+    -------
+    dict of Box
+        Of some of `PICTURE_VIEWS`. Halves and insets are found inside of borders, and are given
+        without borders of their own.
+    """
+    inner = inside_borders(pixels)
+    found = {} if inner is None else {INNER_VIEW: inner}
+    if inner is not None and _is_strip(inner, pixels):
+        found |= {LEFT_VIEW: inner, RIGHT_VIEW: inner}
+    around = inner or Box.around(pixels)
+    for view, part in parts(around.cut(pixels)).items():
+        box = part.within(around)
+        inside = inside_borders(box.cut(pixels))
+        found[view] = box if inside is None else inside.within(box)
+    return found
+
+
+def shown(pixels: Pixels, view: str, box: Box) -> Pixels:
+    """Return the part of a frame that a view shows, upright: a view of the same pixels."""
+    part = box.cut(pixels)
+    turns = {LEFT_VIEW: 1, RIGHT_VIEW: -1}.get(view, 0)
+    return np.rot90(part, turns) if turns else part
 
 
 def views_of(pixels: Pixels) -> dict[str, Pixels]:
@@ -47,22 +79,14 @@ def views_of(pixels: Pixels) -> dict[str, Pixels]:
     Returns
     -------
     dict of ndarray
-        Of some of `PICTURE_VIEWS`: views of the same pixels. Halves and insets are found inside of
-        borders, and are given without borders of their own.
+        Views of the same pixels, those of `boxes_of`.
     """
-    inner = inside_borders(pixels)
-    found = {} if inner is None else {INNER_VIEW: inner}
-    if inner is not None and _is_strip(inner, pixels):
-        found |= {LEFT_VIEW: np.rot90(inner), RIGHT_VIEW: np.rot90(inner, -1)}
-    for view, part in parts(pixels if inner is None else inner).items():
-        inside = inside_borders(part)
-        found[view] = part if inside is None else inside
-    return found
+    return {view: shown(pixels, view, box) for view, box in boxes_of(pixels).items()}
 
 
-def _is_strip(inner: Pixels, frame: Pixels) -> bool:
+def _is_strip(inner: Box, frame: Pixels) -> bool:
     """Whether what borders surround is narrow: a wide picture that lies on its side may be."""
-    (height, width), (whole_height, whole_width) = inner.shape[:2], frame.shape[:2]
+    (height, width), (whole_height, whole_width) = inner.cut(frame).shape[:2], frame.shape[:2]
     return bool(width / whole_width <= _STRIP * height / whole_height)
 
 

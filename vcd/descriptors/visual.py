@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING
 
 import numpy as np
-import numpy.typing as npt
 
+from vcd.descriptors.boxes import Box, Pixels
 from vcd.descriptors.runtime import DescriptorModel
-from vcd.descriptors.views import PICTURE_VIEWS, views_of
+from vcd.descriptors.views import PICTURE_VIEWS, boxes_of, shown
 from vcd.media.decoder import Frame
 from vcd.records import FloatArray, Track
+
+if TYPE_CHECKING:
+    from vcd.media.pixels import PixelScaler
 
 __all__ = ["VisualTrackBuilder", "frame_weight"]
 
@@ -22,13 +26,16 @@ or pale deviates by little, and can: night, fog, a faded copy."""
 _LOOK_EVERY = 0.9
 """Seconds after a look for views, until which a frame that is much the same has those found."""
 
+_FIND_EVERY = 1.9
+"""Seconds for which views are taken from where they were found, while frames are much the same."""
+
 _MUCH_THE_SAME = 8.0
 """Levels (0-255) by which averages of blocks of two such frames may differ, on average."""
 
 _BLOCKS = 16  # a side, of a frame
 
 
-def frame_weight(pixels: npt.NDArray[np.uint8]) -> float:
+def frame_weight(pixels: Pixels) -> float:
     """Return how much a frame can testify: 0 for black and flat frames, else 1.
 
     Parameters
@@ -39,8 +46,49 @@ def frame_weight(pixels: npt.NDArray[np.uint8]) -> float:
     -----
     A frame counts as flat where the standard deviation of its grey values is under 5 of 255.
     """
+    return float(_testifies(_sums(pixels)))
+
+
+def _sums(pixels: Pixels) -> FloatArray:
+    """Return the sums of the three levels of each pixel, shape (height, width)."""
     red, green, blue = np.moveaxis(pixels, 2, 0).astype(np.uint16)
-    return float((red + green + blue).std() >= 3 * _FLAT_DEVIATION)
+    sums: FloatArray = (red + green + blue).astype(np.float32)
+    return sums
+
+
+def _testifies(sums: FloatArray) -> bool:
+    deviations = (sums - sums.mean()).ravel()
+    return bool(deviations @ deviations >= deviations.size * (3 * _FLAT_DEVIATION) ** 2)
+
+
+def _averages(sums: FloatArray) -> FloatArray:
+    """Return the mean level of each block of a frame; coding and noise hardly change them."""
+    height, width = (max(1, side // _BLOCKS) for side in sums.shape)
+    down, across = sums.shape[0] // height, sums.shape[1] // width
+    whole = sums[: down * height, : across * width].reshape(down, height, across, width)
+    averages: FloatArray = whole.sum(axis=1).sum(axis=2) / (3 * height * width)
+    return averages
+
+
+@dataclass(slots=True)
+class _Look:
+    """What one look for views has found, and how to know the frames that it holds for.
+
+    `found_at` is when the boxes were looked for: here, or in an earlier frame that is much the
+    same.
+    """
+
+    at: float = -np.inf
+    found_at: float = -np.inf
+    averages: FloatArray = field(default_factory=lambda: np.zeros(0, np.float32))
+    boxes: dict[str, Box] = field(default_factory=dict)
+
+    def is_like(self, averages: FloatArray) -> bool:
+        """Whether a frame is much the same."""
+        return (
+            averages.shape == self.averages.shape
+            and float(np.abs(averages - self.averages).mean()) < _MUCH_THE_SAME
+        )
 
 
 class VisualTrackBuilder:
@@ -48,16 +96,17 @@ class VisualTrackBuilder:
 
     Frames that cannot testify get a row of zeros, and a frame that repeats the one before it (a
     slide, a frame rate below the sampling rate) its vector: neither costs a run of the model.
-    Frames with borders, halves or an inset are described once more in each of these views. These
-    are looked for once a second while a shot lasts: the frames between have the vectors found.
+    Frames with borders, halves or an inset are described once more in each of these views, once a
+    second while a shot lasts: the frames between have the vectors of the one before. Where the
+    views lie is found less often still.
     """
 
     def __init__(self, model: DescriptorModel) -> None:
         self._full = _View(model, every_frame=True)
         self._others = {view: _View(model, every_frame=False) for view in PICTURE_VIEWS}
-        self._last: npt.NDArray[np.uint8] | None = None
-        self._looked_at = -np.inf  # seconds
-        self._averages: FloatArray = np.zeros(0, np.float32)  # of the frame looked at
+        self._scalers: dict[str, PixelScaler] = {}
+        self._last: Pixels | None = None
+        self._look = _Look()
 
     def add(self, frame: Frame) -> None:
         """Take the next frame, already scaled to the model's size."""
@@ -67,27 +116,37 @@ class VisualTrackBuilder:
                 view.repeat(times)
             return
         self._last = pixels
-        speaks = bool(frame_weight(pixels))
-        self._full.add(times, pixels if speaks else None)
-        averages = _averages(pixels)
-        if speaks and self._is_known(frame.start, averages):
+        sums = _sums(pixels)
+        if not _testifies(sums):
+            self._look = _Look()
+            for view in (self._full, *self._others.values()):
+                view.add(times, None)
+            return
+        self._full.add(times, pixels)
+        averages, before = _averages(sums), self._look
+        is_like = before.is_like(averages)
+        if is_like and frame.start < before.at + _LOOK_EVERY:
             for view in self._others.values():
                 view.repeat(times)
             return
-        self._looked_at, self._averages = (frame.start if speaks else -np.inf), averages
-        found = views_of(pixels) if speaks else {}
+        if is_like and frame.start < before.found_at + _FIND_EVERY:
+            self._look = _Look(frame.start, before.found_at, averages, before.boxes)
+        else:
+            self._look = _Look(frame.start, frame.start, averages, boxes_of(pixels))
         for name, view in self._others.items():
-            part = found.get(name)
-            if part is None or not frame_weight(part):
+            box = self._look.boxes.get(name)
+            if box is None or not frame_weight(part := shown(pixels, name, box)):
                 view.add(times, None)
             else:
-                view.add(times, _filling(part, pixels))
+                view.add(times, self._filling(name, part, pixels))
 
-    def _is_known(self, start: float, averages: FloatArray) -> bool:
-        """Return whether a frame is of the moment whose views were found last."""
-        if start >= self._looked_at + _LOOK_EVERY:
-            return False
-        return float(np.abs(averages - self._averages).mean()) < _MUCH_THE_SAME
+    def _filling(self, view: str, part: Pixels, whole: Pixels) -> Pixels:
+        """Return a part of a frame at the size of the whole."""
+        if view not in self._scalers:
+            from vcd.media.pixels import PixelScaler  # loads PyAV
+
+            self._scalers[view] = PixelScaler(whole.shape[1], whole.shape[0])
+        return self._scalers[view].scale(part)
 
     def finish(self) -> list[Track]:
         """Return the track of all frames taken, and those of views that some frames have.
@@ -102,22 +161,6 @@ class VisualTrackBuilder:
         return tracks
 
 
-def _averages(pixels: npt.NDArray[np.uint8]) -> FloatArray:
-    """Return the mean level of each block of a frame; coding and noise hardly change them."""
-    height, width = (max(1, side // _BLOCKS) for side in pixels.shape[:2])
-    down, across = pixels.shape[0] // height, pixels.shape[1] // width
-    whole = pixels[: down * height, : across * width].reshape(down, height, across, width * 3)
-    averages: FloatArray = whole.mean(axis=(1, 3), dtype=np.float32)
-    return averages
-
-
-def _filling(part: npt.NDArray[np.uint8], whole: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
-    """Return a part of a frame at the size of the whole."""
-    from vcd.media.pixels import scale_pixels  # loads PyAV
-
-    return scale_pixels(part, whole.shape[1], whole.shape[0])
-
-
 class _View:
     """One view of frames, described in batches; None stands for nothing to describe.
 
@@ -126,7 +169,7 @@ class _View:
 
     def __init__(self, model: DescriptorModel, *, every_frame: bool) -> None:
         self._model, self._every_frame = model, every_frame
-        self._pixels: list[npt.NDArray[np.uint8]] = []
+        self._pixels: list[Pixels] = []
         self._times: list[tuple[float, float]] = []
         self._described: list[int] = []  # by row: which vector, or -1
         self._last = -1  # that of the last frame
@@ -139,7 +182,7 @@ class _View:
             self._times.append(times)
             self._described.append(self._last)
 
-    def add(self, times: tuple[float, float], pixels: npt.NDArray[np.uint8] | None) -> None:
+    def add(self, times: tuple[float, float], pixels: Pixels | None) -> None:
         """Take a frame."""
         self._last = -1 if pixels is None else self._number
         self.repeat(times)

@@ -33,7 +33,7 @@ from vcd.library.inverted import InvertedIndex, has_faiss
 from vcd.library.milvus import MilvusIndex
 from vcd.library.store import Library
 from vcd.records import FULL_VIEW, FloatArray, Stream, VideoDescriptor
-from vcd.similarity import PreparedTrack
+from vcd.similarity import OTHERWISE, PreparedTrack
 
 __all__ = ["NEIGHBOURS", "LibrarySearch", "StreamIndex"]
 
@@ -44,6 +44,7 @@ NEIGHBOURS = 32
 
 _FORMAT = 2
 _STEP = 0.5  # seconds between the moments of a query that are asked for, at least
+_SELDOM = 2.0  # the same, for the moments mirrored and turned: few copies are
 _STATE = "state.json"
 _FRESH = 50_000  # positions beyond the index from which it is built anew,
 _FRESH_SHARE = 0.2  # or this share of it, whichever is more
@@ -124,9 +125,10 @@ class LibrarySearch:
         """
         streams, living = self.refresh()
         hits = [
-            _hits(track, streams[stream], living)
+            _hits(track, streams[stream], living, otherwise=otherwise)
             for stream, track in tracks.items()
             if stream in streams
+            for otherwise in ([False] if track.orientations is None else [False, True])
         ]
         return rank(hits, count)
 
@@ -344,17 +346,21 @@ def _batches(key: int, descriptor: VideoDescriptor) -> Iterator[tuple[str, Batch
             yield track.stream, (ids, codes[speaking])
 
 
-def _hits(track: PreparedTrack, index: StreamIndex, living: Ids) -> Hits:
-    """Return what the moments of a query that can testify find, by all of its views."""
+def _hits(track: PreparedTrack, index: StreamIndex, living: Ids, *, otherwise: bool) -> Hits:
+    """Return what the moments of a query that can testify find, by all of its views.
+
+    With `otherwise` what they find mirrored and turned.
+    """
     starts = track.track.times[:, 0]
     step = float(np.median(np.diff(starts))) if len(starts) > 1 else _STEP
-    thinning = max(1, round(_STEP / max(step, 1e-3)))
-    speaking = np.flatnonzero(track.track.weight > 0)
-    rows = np.concatenate([speaking, *(rows for rows, _ in track.views)])
-    vectors = np.concatenate([track.vectors[speaking], *(vectors for _, vectors in track.views)])
+    thinning = max(1, round((_SELDOM if otherwise else _STEP) / max(step, 1e-3)))
+    views = track.otherwise if otherwise else track.upright
+    rows, vectors = (np.concatenate(part) for part in zip(*views, strict=True))
     kept = rows % thinning == 0
     rows, vectors = rows[kept], vectors[kept]
     cosines, ids = index.search(vectors, NEIGHBOURS, living)
+    if otherwise:
+        cosines = cosines - np.float32(OTHERWISE)
     return Hits(
         moments=rows,
         times=track.track.times[rows].mean(axis=1),

@@ -19,6 +19,7 @@ from vcd.media.decoder import Limits
 __all__ = [
     "Orientation",
     "PixelMaker",
+    "PixelScaler",
     "displayed_size",
     "orientation_of",
     "scale_pixels",
@@ -146,12 +147,29 @@ class PixelMaker:
         return orientation.apply(_scale(self._reformatter, frame, width, height))
 
 
+class PixelScaler:
+    """Scales RGB pixels to one size; those of the size of the last ones at less cost.
+
+    Parameters
+    ----------
+    width, height : int
+    """
+
+    def __init__(self, width: int, height: int) -> None:
+        self._width, self._height = width, height
+        self._reformatter = VideoReformatter()
+
+    def scale(self, pixels: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
+        """Return RGB pixels, shape (any, any, 3), scaled to shape (height, width, 3)."""
+        if pixels.shape[:2] == (self._height, self._width):
+            return pixels
+        frame = VideoFrame.from_ndarray(np.ascontiguousarray(pixels), format="rgb24")
+        return _scale(self._reformatter, frame, self._width, self._height)
+
+
 def scale_pixels(pixels: npt.NDArray[np.uint8], width: int, height: int) -> npt.NDArray[np.uint8]:
     """Return RGB pixels, shape (any, any, 3), scaled to shape (height, width, 3)."""
-    if pixels.shape[:2] == (height, width):
-        return pixels
-    frame = VideoFrame.from_ndarray(np.ascontiguousarray(pixels), format="rgb24")
-    return _scale(VideoReformatter(), frame, width, height)
+    return PixelScaler(width, height).scale(pixels)
 
 
 def _scale(

@@ -2,6 +2,7 @@
 
 from vcd.similarity.background import BackgroundStatistics, background_statistics
 from vcd.similarity.cosine import (
+    OTHERWISE,
     PreparedTrack,
     check_cells,
     cosine_matrix,
@@ -14,6 +15,7 @@ from vcd.similarity.pooling import is_long, overview, pooled_matrix
 from vcd.similarity.refiner import Refiner
 
 __all__ = [
+    "OTHERWISE",
     "UNKNOWN_LEVEL",
     "BackgroundStatistics",
     "PreparedTrack",

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import defaultdict, deque
 from collections.abc import Iterable
 from dataclasses import dataclass, fields, replace
+from functools import cached_property
 
 import numpy as np
 import numpy.typing as npt
@@ -14,25 +15,53 @@ from vcd.records import FloatArray, SimilarityMatrix, Track
 from vcd.similarity.background import BackgroundStatistics, background_statistics
 from vcd.similarity.evidence import normalise
 
-__all__ = ["PreparedTrack", "check_cells", "cosine_matrix", "evidence_matrix", "prepare"]
+__all__ = [
+    "OTHERWISE",
+    "PreparedTrack",
+    "check_cells",
+    "cosine_matrix",
+    "evidence_matrix",
+    "prepare",
+]
 
 
 View = tuple[npt.NDArray[np.intp], FloatArray]
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+OTHERWISE = 0.06
+"""Less than its cosine is what a mirrored or turned position counts: most copies are upright, and
+the best of four would make chance higher for all."""
+
+
+@dataclass(frozen=True, eq=False)
 class PreparedTrack:
     """A track with what every comparison of it needs, worked out once.
 
     `vectors` is float32 (n, d) of unit rows; `background` is None where the model brings none.
     `views` are further views of some positions, each as the positions (k,) and their vectors
     (k, d); the background then holds for each position the highest values of all its views.
+    `orientations` are maps (j, d + 1, d) from vectors to those of the mirrored and turned picture.
     """
 
     track: Track
     vectors: FloatArray
     background: BackgroundStatistics | None
     views: tuple[View, ...] = ()
+    orientations: FloatArray | None = None
+
+    @property
+    def upright(self) -> tuple[View, ...]:
+        """What all positions say that say anything, and all further views."""
+        speaking = np.flatnonzero(self.track.weight > 0)
+        return ((speaking, self.vectors[speaking]), *self.views)
+
+    @cached_property
+    def otherwise(self) -> tuple[View, ...]:
+        """All of these mirrored and turned; worked out when they are first asked for."""
+        maps = () if self.orientations is None else self.orientations
+        return tuple(
+            (rows, _mapped(vectors, onto)) for onto in maps for rows, vectors in self.upright
+        )
 
     def at(self, positions: slice) -> PreparedTrack:
         """Return some of the positions, on the same clock; the step must be positive."""
@@ -55,7 +84,7 @@ class PreparedTrack:
             inside = (rest == 0) & (places >= 0) & (places < len(track))
             views.append((places[inside], vectors[inside]))
         vectors = np.ascontiguousarray(self.vectors[part])
-        return PreparedTrack(track, vectors, background, tuple(views))
+        return PreparedTrack(track, vectors, background, tuple(views), self.orientations)
 
     def between(self, start: float, end: float) -> PreparedTrack:
         """Return the positions whose middle lies in [start, end), in seconds."""
@@ -63,8 +92,19 @@ class PreparedTrack:
         return self.at(slice(int(first), int(last)))
 
 
+def _mapped(vectors: FloatArray, onto: FloatArray) -> FloatArray:
+    moved = vectors @ onto[:-1] + onto[-1]
+    length = np.linalg.norm(moved, axis=1, keepdims=True)
+    mapped: FloatArray = moved / np.maximum(length, 1e-9)
+    return mapped
+
+
 def prepare(
-    track: Track, background: FloatArray | None = None, *, views: Iterable[Track] = ()
+    track: Track,
+    background: FloatArray | None = None,
+    *,
+    views: Iterable[Track] = (),
+    orientations: FloatArray | None = None,
 ) -> PreparedTrack:
     """Return a track ready for comparison.
 
@@ -75,6 +115,9 @@ def prepare(
         Descriptors of unrelated material by the same model, unit rows.
     views : iterable of Track
         Further views of the same video; their times are some of those of the track.
+    orientations : ndarray of float32, shape (j, d + 1, d), optional
+        Maps from vectors to those of the mirrored and turned picture
+        (`vcd.descriptors.load_orientations`).
 
     Raises
     ------
@@ -84,11 +127,11 @@ def prepare(
     vectors = track.unit_vectors()
     prepared = tuple(_fitted(view, track) for view in views)
     if background is None or not len(background):
-        return PreparedTrack(track, vectors, None, prepared)
+        return PreparedTrack(track, vectors, None, prepared, orientations)
     statistics = background_statistics(vectors, background)
     for rows, others in prepared:
         statistics = _highest(statistics, rows, background_statistics(others, background))
-    return PreparedTrack(track, vectors, statistics, prepared)
+    return PreparedTrack(track, vectors, statistics, prepared, orientations)
 
 
 def _fitted(view: Track, track: Track) -> View:
@@ -128,7 +171,8 @@ def _highest(
 def cosine_matrix(query: PreparedTrack, reference: PreparedTrack) -> SimilarityMatrix:
     """Return the cosine of every query position with every reference position.
 
-    Positions of several views count with the two views that are most alike.
+    Positions of several views count with the two views that are most alike. Those of the query
+    count mirrored and turned, too, where its model can tell; the cosine is then lowered.
 
     Raises
     ------
@@ -156,6 +200,12 @@ def cosine_matrix(query: PreparedTrack, reference: PreparedTrack) -> SimilarityM
         for rows, others in query.views:
             cells = np.ix_(rows, columns)
             values[cells] = np.maximum(values[cells], others @ vectors.T)
+    for rows, vectors in query.otherwise:
+        turned = vectors @ reference.vectors.T
+        for columns, others in reference.views:
+            turned[:, columns] = np.maximum(turned[:, columns], vectors @ others.T)
+        turned -= OTHERWISE
+        values[rows] = np.maximum(values[rows], turned)
     values = np.clip(values, -1, 1)
     return SimilarityMatrix(values, q.times, r.times, q.stream)
 

@@ -14,7 +14,13 @@ import torch
 from onnx import ModelProto, TensorProto, checker, helper, load_model_from_string, numpy_helper
 from torch import nn
 
-from vcd.descriptors.entries import enter, model_folder, write_background, write_canonical
+from vcd.descriptors.entries import (
+    enter,
+    model_folder,
+    write_background,
+    write_canonical,
+    write_orientations,
+)
 from vcd.descriptors.manifest import ModelInfo
 from vcd.descriptors.runtime import DescriptorModel
 from vcd.encoding import write_whole
@@ -40,6 +46,7 @@ def export_model(
     inputs: Mapping[str, float],
     licence: str,
     background: Callable[[DescriptorModel], FloatArray],
+    orientations: Callable[[DescriptorModel], FloatArray] | None = None,
     int8: Callable[[ModelProto], ModelProto] | None = None,
 ) -> str:
     """Write ``<folder>/<name>/<version>/model.onnx``, and enter it in ``models.json`` as default.
@@ -60,6 +67,8 @@ def export_model(
         The manifest's `input`.
     background : callable
         Takes the model, and returns what it makes of unrelated material, shape (k, dimensions).
+    orientations : callable, optional
+        Takes the model, and returns its maps to other orientations of a picture.
     int8 : callable, optional
         Makes whole numbers of 8 bits of parts of the graph, as `vcd.training.int8.with_int8` does.
 
@@ -124,6 +133,8 @@ def export_model(
     }
     written = DescriptorModel(ModelInfo(**entry, folder=folder), threads=2)
     entry["background"] = write_background(folder, model_id, background(written))
+    if orientations is not None:
+        entry["orientations"] = write_orientations(folder, model_id, orientations(written))
     if int8 is None:
         entry["canonical"] = write_canonical(folder, written)
     write_whole(folder / name / "config.pbtxt", _triton_config(name, stream, dimensions).encode())

@@ -96,6 +96,7 @@ def test_broken_manifest_is_named(folder, text):
         ("visual-7", {"input": [1]}, "input is no object"),
         ("visual-7", {"canonical": 5}, "canonical 5 is no text"),
         ("visual-7", {"background": None}, "background None is no text"),
+        ("visual-7", {"orientations": 3}, "orientations 3 is no text"),
         ("visual-7", {"file": ""}, "no file is named"),
         ("visual-7", {"dimensions": "256"}, "dimensions '256' is no whole number"),
         ("refiner", {"file": 5}, "the refiner: file 5 is no text"),

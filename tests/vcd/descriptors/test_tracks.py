@@ -7,9 +7,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from vcd.descriptors import DescriptorModel, load_manifest
+from vcd.descriptors import DescriptorModel, load_manifest, visual
 from vcd.descriptors.audio import AudioTrackBuilder, window_weight
 from vcd.descriptors.faster import SPEED_UP
+from vcd.descriptors.views import boxes_of
 from vcd.descriptors.visual import VisualTrackBuilder, frame_weight
 from vcd.errors import ModelError
 from vcd.media import SAMPLE_RATE, Frame, Samples
@@ -252,6 +253,19 @@ def test_views_are_looked_for_once_a_second_while_a_shot_lasts(rate, looks):
     assert np.array_equal(full.times, inner.times)
     assert inner.weight.all()
     assert len(np.unique(inner.vectors, axis=0)) == looks
+
+
+def test_where_views_lie_is_found_every_two_seconds_while_a_shot_lasts(monkeypatch):
+    found = []
+    monkeypatch.setattr(visual, "boxes_of", lambda pixels: found.append(0) or boxes_of(pixels))
+    picture = bordered(smooth_pictures(1)[0])
+    shot = [np.roll(picture, i, axis=2) // np.uint8(2) + np.uint8(i) for i in range(8)]
+    (full, inner), shown = described_of(shot, 2.0)
+    assert (shown, len(found)) == (len(shot) + 4, 2)
+    for picture, vector in zip(shot[::2], inner.vectors[::2], strict=True):
+        (_, alone), _ = described_of([picture], 2.0)
+        np.testing.assert_allclose(vector, alone.vectors[0], atol=1e-3)
+    assert np.array_equal(full.times, inner.times)
 
 
 def test_views_are_looked_for_again_after_a_cut_and_after_black():

@@ -1,6 +1,7 @@
 """The index of a library follows the library, wherever it lies and whatever becomes of it."""
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -37,6 +38,18 @@ def test_added_and_removed_videos_are_seen(library):
         other.remove("new")
     assert first(search, new) != "new"
     assert not search.folder.exists()  # so few need no index on disk
+
+
+def test_a_mirrored_video_is_found_by_its_model_s_map(library):
+    seen = library.get("v3").tracks["visual"]
+    mirrored = replace(seen, vectors=seen.unit_vectors()[:, ::-1].copy())
+    maps = np.vstack([np.eye(16)[::-1], np.zeros((1, 16))])[None].astype(np.float32)
+    search = LibrarySearch(library)
+    asked = {"visual": prepare(mirrored, orientations=maps)}
+    [best, *others] = search.candidates(asked, 3)
+    assert library.entry_of(best.key).video_id == "v3"
+    assert best.votes > 5 + max((other.votes for other in others), default=0)
+    assert all(c.votes < 5 for c in search.candidates({"visual": prepare(mirrored)}, 3))
 
 
 @pytest.mark.parametrize("exact_up_to", [10**9, 10])

@@ -10,6 +10,7 @@ import pytest
 
 from vcd.errors import ContractError, MediaError, MediaLimitError
 from vcd.media import Limits, Sampling, get_decoder
+from vcd.media.pixels import PixelScaler
 from vcd.media.thumbnails import encode_jpeg, encode_png, thumbnail
 
 FLAT = np.full((40, 60, 3), (200, 60, 30), np.uint8)
@@ -220,3 +221,13 @@ def test_a_turn_beside_unknown_side_data(turn, film, tools, monkeypatch):
     monkeypatch.setattr("vcd.media.pixels.np.frombuffer", fail)
     frames, _ = tools.split(get_decoder().read(film("a.mov", frames=3, turn=turn)))
     assert [tools.number_of(f.pixels) for f in frames] == [2]
+
+
+def test_a_scaler_gives_each_picture_what_it_gives_it_alone():
+    rng = np.random.default_rng(0)
+    scaler = PixelScaler(20, 10)
+    for shape in ((40, 60), (40, 60), (7, 9), (40, 60), (10, 20), (33, 8)):
+        picture = rng.integers(0, 256, (*shape, 3), dtype=np.uint8)
+        scaled = scaler.scale(picture)
+        assert scaled.shape == (10, 20, 3)
+        assert np.array_equal(scaled, PixelScaler(20, 10).scale(picture))

@@ -110,11 +110,61 @@ def test_a_view_of_another_video_is_refused(change):
         prepare(track, views=[view])
 
 
+def swapped(d=16):
+    """Return the map to an orientation in which a vector's numbers come in reverse order."""
+    return np.vstack([np.eye(d)[::-1], np.zeros((1, d))])[None].astype(np.float32)
+
+
+def test_a_mirrored_query_counts_a_little_less_than_its_cosine():
+    reference = make_track(5, 16, seed=1)
+    mirrored = dataclasses.replace(reference, vectors=reference.vectors[:, ::-1].copy())
+    plain = cosine_matrix(prepare(mirrored), prepare(reference)).values
+    values = cosine_matrix(prepare(mirrored, orientations=swapped()), prepare(reference)).values
+    assert np.diag(values) == pytest.approx(0.94, abs=1e-6)
+    turned = reference.vectors @ reference.vectors.T - 0.06
+    assert values == pytest.approx(np.maximum(plain, turned), abs=1e-6)
+
+
+def test_only_the_query_is_mirrored():
+    query, reference = make_track(4, 16, seed=1), make_track(5, 16, seed=2)
+    plain = cosine_matrix(prepare(query), prepare(reference)).values
+    other = cosine_matrix(prepare(query), prepare(reference, orientations=swapped())).values
+    assert np.array_equal(plain, other)
+
+
+def test_views_of_both_are_compared_with_the_query_mirrored():
+    query, reference = make_track(6, 16, seed=1), make_track(5, 16, seed=2)
+    theirs = inner_view(reference, [3], 4)
+    mine = inner_view(query, [2], 3)
+    mine = dataclasses.replace(mine, vectors=theirs.vectors[:, ::-1].copy())
+    ready = prepare(query, views=[mine], orientations=swapped())
+    values = cosine_matrix(ready, prepare(reference, views=[theirs])).values
+    assert values[2, 3] == pytest.approx(0.94, abs=1e-6)
+
+
+def test_a_position_that_says_nothing_says_nothing_mirrored():
+    vectors, weight = make_track(4, 16).vectors.copy(), np.array([1, 0, 1, 1], np.float32)
+    vectors[1] = 0
+    query = make_track(4, 16, vectors=vectors, weight=weight)
+    maps = swapped()
+    maps[:, -1, 0] = 1  # a map has a part that does not depend on the vector
+    values = cosine_matrix(prepare(query, orientations=maps), prepare(make_track(5, 16))).values
+    assert not values[1].any()
+
+
+def test_the_level_of_chance_is_that_of_upright_positions():
+    track, background = make_track(6, 16), unit_rows(np.random.default_rng(0), 50, 16)
+    plain = prepare(track, background).background
+    ready = prepare(track, background, orientations=swapped()).background
+    assert np.array_equal(plain.top_mean, ready.top_mean)
+
+
 def test_some_positions_give_their_part_of_the_matrix():
     track = make_track(12, 16)
     view = inner_view(track, [1, 4, 6, 9], 5)
     background = unit_rows(np.random.default_rng(1), 20, 16)
-    query, ref = prepare(track, background, views=[view]), prepare(make_track(7, seed=3))
+    query = prepare(track, background, views=[view], orientations=swapped())
+    ref = prepare(make_track(7, seed=3))
     whole = cosine_matrix(query, ref).values
     for part in (slice(3, 8), slice(1, None, 3), slice(8, 4), slice(None)):
         some = query.at(part)

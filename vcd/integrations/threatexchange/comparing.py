@@ -14,7 +14,7 @@ from dataclasses import dataclass, fields, replace
 
 import numpy as np
 
-from vcd.descriptors import further_tracks, load_background
+from vcd.descriptors import further_tracks, load_background, load_orientations
 from vcd.engine import Engine, PreparedVideo
 from vcd.integrations.threatexchange.hashes import VideoHash
 from vcd.records import FloatArray, Match, SimilarityMatrix, Stream
@@ -74,11 +74,13 @@ def prepare(
             continue
         views = [] if others_compact else further_tracks(given.descriptor, stream)
         background = load_background(engine.models[stream])
+        compact = given.compact or others_compact
+        maps = None if compact else load_orientations(engine.models[stream])
         if statistics is not None:
-            ready = prepare_track(track, views=views)
+            ready = prepare_track(track, views=views, orientations=maps)
             tracks[stream] = replace(ready, background=statistics.get(stream))
-        elif background is None or not (given.compact or others_compact):
-            tracks[stream] = prepare_track(track, background, views=views)
+        elif background is None or not compact:
+            tracks[stream] = prepare_track(track, background, views=views, orientations=maps)
         else:
             vectors = track.unit_vectors()
             against = _codes(background) if others_compact else background

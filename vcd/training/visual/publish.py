@@ -18,6 +18,7 @@ from vcd.training.export import export_model
 from vcd.training.int8 import with_int8
 from vcd.training.visual.background import background_frames, scaled
 from vcd.training.visual.network import VisualNetwork, load_network, mean_network
+from vcd.training.visual.orientations import find_orientations
 from vcd.training.visual.pictures import Pictures
 
 __all__ = ["publish", "spread", "training_pictures"]
@@ -62,7 +63,9 @@ def spread(
         network.head.bias.copy_(whitening @ (bias - mean))
 
 
-def training_pictures(pictures: Pictures, size: int) -> Iterator[Pictures]:
+def training_pictures(
+    pictures: Pictures, size: int, *, most: int = _WHITENED_ON
+) -> Iterator[Pictures]:
     """Yield batches of plain views.
 
     Parameters
@@ -71,8 +74,10 @@ def training_pictures(pictures: Pictures, size: int) -> Iterator[Pictures]:
         Those that were trained on.
     size : int
         Pixels a side of the views.
+    most : int
+        So many of the pictures, evenly chosen.
     """
-    number = min(_WHITENED_ON, len(pictures))
+    number = min(most, len(pictures))
     chosen = np.linspace(0, len(pictures) - 1, number).astype(np.int64)
     for i in range(0, number, _BATCH):
         yield np.stack([scaled(np.array(pictures[k]), size) for k in chosen[i : i + _BATCH]])
@@ -129,8 +134,9 @@ def publish(
     with torch.no_grad():  # they stay near 3, and hosts take a third of the time for whole ones
         network.first.powers.round_()
     # On what was trained on, not on the background: its blurred and made frames bend the axes.
-    spread(network.first, training_pictures(pictures[settings.held_out :], size))
-    shown = list(islice(training_pictures(pictures[settings.held_out :], size), _CALIBRATED_ON))
+    learnt = pictures[settings.held_out :]
+    spread(network.first, training_pictures(learnt, size))
+    shown = list(islice(training_pictures(learnt, size), _CALIBRATED_ON))
 
     def int8(model: ModelProto) -> ModelProto:
         planes = (batch.transpose(0, 3, 1, 2).astype(np.float32) for batch in shown)
@@ -138,6 +144,9 @@ def publish(
 
     def background(model: DescriptorModel) -> FloatArray:
         return np.concatenate([model(frames) for frames in background_frames(photographs, size)])
+
+    def orientations(model: DescriptorModel) -> FloatArray:
+        return find_orientations(model, training_pictures(learnt, size, most=len(learnt)))
 
     for name, rounded in (("visual_int8", int8), ("visual", None)):
         model_id = export_model(
@@ -150,6 +159,7 @@ def publish(
             inputs={"height": size, "width": size},
             licence="Apache-2.0",
             background=background,
+            orientations=orientations,
             int8=rounded,
         )
     return model_id

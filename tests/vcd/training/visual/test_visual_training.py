@@ -12,7 +12,7 @@ torch = pytest.importorskip("torch")
 pytest.importorskip("efficientnet_lite_pytorch")
 Image = pytest.importorskip("PIL.Image")
 
-from vcd.descriptors import DescriptorModel, load_manifest
+from vcd.descriptors import DescriptorModel, load_manifest, load_orientations
 from vcd.descriptors.check import check_model
 from vcd.errors import ContractError, MediaError, ModelError
 from vcd.training.contrast import (
@@ -28,6 +28,7 @@ from vcd.training.visual.held_out import HeldOut
 from vcd.training.visual.made import make_picture
 from vcd.training.visual.marks import make_marks
 from vcd.training.visual.network import VisualNetwork, load_network, mean_network
+from vcd.training.visual.orientations import find_orientations
 from vcd.training.visual.pictures import (
     SIDE,
     gather,
@@ -296,7 +297,13 @@ def test_a_run_is_published_loaded_and_averaged(pictures, tmp_path):
     check_model(load_manifest(models[0]).get("visual_int8-7"))
     with pytest.raises(ModelError, match="is not a model with a layout"):
         load_network(models[0] / "visual_int8" / "7" / "model.onnx")
-    for name in ("visual/7/model.onnx", "visual/7/background.npy", "visual_int8/7/model.onnx"):
+    assert load_orientations(load_manifest(models[0]).default("visual")).shape == (3, 17, 16)
+    for name in (
+        "visual/7/model.onnx",
+        "visual/7/background.npy",
+        "visual/7/orientations.npy",
+        "visual_int8/7/model.onnx",
+    ):
         files = [folder / name for folder in models]
         assert files[0].read_bytes() == files[1].read_bytes()
     published = models[0] / "visual" / "7" / "model.onnx"
@@ -334,6 +341,21 @@ def test_a_run_is_published_loaded_and_averaged(pictures, tmp_path):
         load_network(refiner)
     with pytest.raises(ModelError, match="cannot be read"):
         load_network(tmp_path / "none.onnx")
+
+
+def test_orientations_of_what_turns_with_the_picture_are_found():
+    def describe(batch):
+        return batch.reshape(len(batch), -1).astype(np.float32) / 255 - 0.5
+
+    rng = np.random.default_rng(0)
+    batches = rng.integers(0, 256, (40, 100, 2, 2, 3), dtype=np.uint8)
+    maps = find_orientations(describe, batches)
+    assert maps.shape == (3, 13, 12)
+    other = rng.integers(0, 256, (5, 2, 2, 3), dtype=np.uint8)
+    seen = (other[:, :, ::-1], np.rot90(other, 1, (1, 2)), np.rot90(other, -1, (1, 2)))
+    for onto, picture in zip(maps, seen, strict=True):
+        found = describe(other) @ onto[:-1] + onto[-1]
+        np.testing.assert_allclose(found, describe(picture), atol=0.01)
 
 
 def test_whitening_looks_at_what_was_trained_on(pictures):
