@@ -18,7 +18,7 @@ import numpy as np
 import numpy.typing as npt
 
 from vcd import __version__
-from vcd.descriptors import load_background
+from vcd.descriptors import DESCRIPTION, load_background, load_orientations
 from vcd.engine import Engine, PreparedVideo
 from vcd.errors import DescriptorError, EvaluationError, PathLike, VcdError
 from vcd.localization import LineLocalizer, Localizer
@@ -242,8 +242,13 @@ def _settings(engine: Engine, references: Sequence[Source]) -> dict[str, Any]:
     detector = engine.detector
     return {
         "version": __version__,
+        "description": DESCRIPTION,
         "models": {
-            stream: [info.sha256, _digest(load_background(info))]
+            stream: [
+                info.sha256,
+                _digest(load_background(info)),
+                _digest(load_orientations(info)),
+            ]
             for stream, info in engine.models.items()
         },
         "decoder": engine.decoder,

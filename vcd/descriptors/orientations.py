@@ -46,10 +46,17 @@ def _load(path: str, model: str, dimensions: int) -> FloatArray:
             file=path,
             remedy="install vcd-engine again",
         ) from error
-    if maps.ndim != 3 or maps.shape[1:] != (dimensions + 1, dimensions):
+    if maps.ndim != 3 or not len(maps) or maps.shape[1:] != (dimensions + 1, dimensions):
         raise ModelError(
             f"the orientations of model {model} have shape {maps.shape}, "
             f"expected (k, {dimensions + 1}, {dimensions})",
             file=path,
+            remedy="install vcd-engine again",
+        )
+    if not np.isfinite(maps).all():
+        raise ModelError(
+            f"the orientations of model {model} are not finite",
+            file=path,
+            remedy="install vcd-engine again",
         )
     return maps

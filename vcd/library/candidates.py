@@ -37,8 +37,8 @@ class Hits:
         Positions of the query's track; views of one moment share one.
     times : ndarray of float64, shape (n,)
         The middle of each, in seconds.
-    seconds : float
-        What one of them stands for.
+    seconds : ndarray of float64, shape (n,)
+        What each of them stands for.
     ids : ndarray of int64, shape (n, k)
         Positions of the index, as `vcd.library.index.pack` makes them.
     evidence : ndarray of float32, shape (n, k)
@@ -47,7 +47,7 @@ class Hits:
 
     moments: npt.NDArray[np.intp]
     times: Reals
-    seconds: float
+    seconds: Reals
     ids: Ids
     evidence: FloatArray
 
@@ -157,7 +157,7 @@ def _flat(hits: Sequence[Hits]) -> _Flat:
     first = 0
     for one in hits:
         place, column = np.nonzero((one.evidence > 0) & (one.ids != NOTHING))
-        votes = one.evidence[place, column].astype(np.float64) * one.seconds
+        votes = one.evidence[place, column].astype(np.float64) * one.seconds[place]
         moments = one.moments[place] + first
         parts.append(_Flat(moments, one.times[place], one.ids[place, column], votes))
         first += int(one.moments.max(initial=-1)) + 1

@@ -7,7 +7,7 @@ import logging
 import threading
 import time
 import uuid
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -33,7 +33,7 @@ from vcd.library.inverted import InvertedIndex, has_faiss
 from vcd.library.milvus import MilvusIndex
 from vcd.library.store import Library
 from vcd.records import FULL_VIEW, FloatArray, Stream, VideoDescriptor
-from vcd.similarity import OTHERWISE, PreparedTrack
+from vcd.similarity import OTHERWISE, PreparedTrack, View
 
 __all__ = ["NEIGHBOURS", "LibrarySearch", "StreamIndex"]
 
@@ -45,6 +45,7 @@ NEIGHBOURS = 32
 _FORMAT = 2
 _STEP = 0.5  # seconds between the moments of a query that are asked for, at least
 _SELDOM = 2.0  # the same, for the moments mirrored and turned: few copies are
+_HALF = 0.5  # share of that time that such a moment votes with: one alone makes no candidate
 _STATE = "state.json"
 _FRESH = 50_000  # positions beyond the index from which it is built anew,
 _FRESH_SHARE = 0.2  # or this share of it, whichever is more
@@ -125,10 +126,9 @@ class LibrarySearch:
         """
         streams, living = self.refresh()
         hits = [
-            _hits(track, streams[stream], living, otherwise=otherwise)
+            _hits(track, streams[stream], living)
             for stream, track in tracks.items()
             if stream in streams
-            for otherwise in ([False] if track.orientations is None else [False, True])
         ]
         return rank(hits, count)
 
@@ -346,25 +346,35 @@ def _batches(key: int, descriptor: VideoDescriptor) -> Iterator[tuple[str, Batch
             yield track.stream, (ids, codes[speaking])
 
 
-def _hits(track: PreparedTrack, index: StreamIndex, living: Ids, *, otherwise: bool) -> Hits:
-    """Return what the moments of a query that can testify find, by all of its views.
-
-    With `otherwise` what they find mirrored and turned.
-    """
+def _hits(track: PreparedTrack, index: StreamIndex, living: Ids) -> Hits:
+    """Return what the moments of a query that can testify find, by all of its views."""
     starts = track.track.times[:, 0]
     step = float(np.median(np.diff(starts))) if len(starts) > 1 else _STEP
-    thinning = max(1, round((_SELDOM if otherwise else _STEP) / max(step, 1e-3)))
-    views = track.otherwise if otherwise else track.upright
-    rows, vectors = (np.concatenate(part) for part in zip(*views, strict=True))
-    kept = rows % thinning == 0
+    often, seldom = (max(1, round(every / max(step, 1e-3))) for every in (_STEP, _SELDOM))
+    rows, vectors = _joined(track.upright)
+    kept = rows % often == 0
     rows, vectors = rows[kept], vectors[kept]
+    upright = len(rows)
+    if track.otherwise:
+        others, turned = _joined(track.otherwise)
+        kept = np.isin(others, np.flatnonzero(track.track.weight > 0)[::seldom])
+        rows = np.append(rows, others[kept])
+        vectors = np.concatenate([vectors, turned[kept]])
     cosines, ids = index.search(vectors, NEIGHBOURS, living)
-    if otherwise:
-        cosines = cosines - np.float32(OTHERWISE)
+    cosines[upright:] -= np.float32(OTHERWISE)
+    seconds = np.full(len(rows), step * often)
+    seconds[upright:] = step * seldom * _HALF
     return Hits(
         moments=rows,
         times=track.track.times[rows].mean(axis=1),
-        seconds=step * thinning,
+        seconds=seconds,
         ids=ids,
         evidence=evidence_of_hits(track, rows, cosines),
+    )
+
+
+def _joined(views: Sequence[View]) -> View:
+    return (
+        np.concatenate([rows for rows, _ in views]),
+        np.concatenate([vectors for _, vectors in views]),
     )

@@ -4,6 +4,7 @@ from vcd.similarity.background import BackgroundStatistics, background_statistic
 from vcd.similarity.cosine import (
     OTHERWISE,
     PreparedTrack,
+    View,
     check_cells,
     cosine_matrix,
     evidence_matrix,
@@ -20,6 +21,7 @@ __all__ = [
     "BackgroundStatistics",
     "PreparedTrack",
     "Refiner",
+    "View",
     "background_statistics",
     "check_cells",
     "cosine_matrix",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import defaultdict, deque
 from collections.abc import Iterable
 from dataclasses import dataclass, fields, replace
-from functools import cached_property
+from functools import lru_cache
 
 import numpy as np
 import numpy.typing as npt
@@ -18,6 +18,7 @@ from vcd.similarity.evidence import normalise
 __all__ = [
     "OTHERWISE",
     "PreparedTrack",
+    "View",
     "check_cells",
     "cosine_matrix",
     "evidence_matrix",
@@ -33,7 +34,7 @@ OTHERWISE = 0.06
 the best of four would make chance higher for all."""
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, slots=True, eq=False)
 class PreparedTrack:
     """A track with what every comparison of it needs, worked out once.
 
@@ -55,13 +56,10 @@ class PreparedTrack:
         speaking = np.flatnonzero(self.track.weight > 0)
         return ((speaking, self.vectors[speaking]), *self.views)
 
-    @cached_property
+    @property
     def otherwise(self) -> tuple[View, ...]:
-        """All of these mirrored and turned; worked out when they are first asked for."""
-        maps = () if self.orientations is None else self.orientations
-        return tuple(
-            (rows, _mapped(vectors, onto)) for onto in maps for rows, vectors in self.upright
-        )
+        """All of these mirrored and turned; kept for the tracks that were asked last."""
+        return _otherwise(self)
 
     def at(self, positions: slice) -> PreparedTrack:
         """Return some of the positions, on the same clock; the step must be positive."""
@@ -90,6 +88,12 @@ class PreparedTrack:
         """Return the positions whose middle lies in [start, end), in seconds."""
         first, last = np.searchsorted(self.track.times.mean(axis=1), (start, end))
         return self.at(slice(int(first), int(last)))
+
+
+@lru_cache(maxsize=16)  # queries at work; on the track, they would take three times its memory
+def _otherwise(track: PreparedTrack) -> tuple[View, ...]:
+    maps = () if track.orientations is None else track.orientations
+    return tuple((rows, _mapped(vectors, onto)) for onto in maps for rows, vectors in track.upright)
 
 
 def _mapped(vectors: FloatArray, onto: FloatArray) -> FloatArray:

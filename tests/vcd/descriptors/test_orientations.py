@@ -53,7 +53,12 @@ def test_a_model_may_bring_none():
 
 @pytest.mark.parametrize(
     ("data", "problem"),
-    [(None, "cannot be read"), (b"none", "cannot be read"), ((3, 5, 4), r"shape \(3, 5, 4\)")],
+    [
+        (None, "cannot be read"),
+        (b"none", "cannot be read"),
+        ((3, 5, 4), r"shape \(3, 5, 4\)"),
+        ((0, 257, 256), r"shape \(0, 257, 256\)"),
+    ],
 )
 def test_a_file_that_is_no_map_is_named(data, problem, tmp_path):
     file = tmp_path / "orientations.npy"

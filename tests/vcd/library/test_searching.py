@@ -8,6 +8,7 @@ import pytest
 from making import make_descriptor
 
 from vcd.library import Library, LibrarySearch, searching
+from vcd.library.candidates import is_promising
 from vcd.records import STREAMS
 from vcd.similarity import prepare
 
@@ -48,7 +49,15 @@ def test_a_mirrored_video_is_found_by_its_model_s_map(library):
     asked = {"visual": prepare(mirrored, orientations=maps)}
     [best, *others] = search.candidates(asked, 3)
     assert library.entry_of(best.key).video_id == "v3"
-    assert best.votes > 5 + max((other.votes for other in others), default=0)
+    assert best.votes > 3 + max((other.votes for other in others), default=0)
+    weight = np.eye(20, dtype=np.float32)[4]
+    one = replace(mirrored, weight=weight, vectors=mirrored.vectors * weight[:, None])
+    alone = search.candidates({"visual": prepare(one, orientations=maps)}, 1)
+    assert not any(is_promising(found, 10.0) for found in alone)
+    same = {"visual": prepare(seen, orientations=np.eye(17, 16, dtype=np.float32)[None])}
+    [twice, *_] = search.candidates(same, 1)
+    # Each moment votes once, however it is held: those asked for more seldom for a second.
+    assert twice.votes <= 15 * 0.5 + 5 * 1.0
     assert all(c.votes < 5 for c in search.candidates({"visual": prepare(mirrored)}, 3))
 
 
