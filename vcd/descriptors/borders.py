@@ -26,7 +26,6 @@ def inside_borders(pixels: Pixels) -> Box | None:
     Parameters
     ----------
     pixels : ndarray of uint8, shape (height, width, 3)
-
     """
     height, width = pixels.shape[:2]
     top, bottom = _depth(pixels), _depth(pixels[::-1])

@@ -70,7 +70,7 @@ def _averages(sums: FloatArray) -> FloatArray:
     return averages
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class _Look:
     """What one look for views has found, and how to know the frames that it holds for.
 
