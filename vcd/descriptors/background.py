@@ -6,6 +6,7 @@ from functools import lru_cache
 
 import numpy as np
 
+from vcd.descriptors.beside import AGAIN, read_array
 from vcd.descriptors.manifest import ModelInfo
 from vcd.errors import ModelError
 from vcd.records import FloatArray
@@ -32,17 +33,11 @@ def load_background(info: ModelInfo) -> FloatArray | None:
 
 @lru_cache(maxsize=8)
 def _load(path: str, model: str, dimensions: int) -> FloatArray:
-    try:
-        rows = np.load(path, allow_pickle=False).astype(np.float32)
-    except (OSError, ValueError, EOFError) as error:
-        raise ModelError(
-            f"the background descriptors of model {model} cannot be read ({error})",
-            file=path,
-            remedy="install vcd-engine again",
-        ) from error
+    rows = read_array(path, f"the background descriptors of model {model}")
     if rows.ndim != 2 or rows.shape[1] != dimensions:
         raise ModelError(
             f"the background of model {model} has shape {rows.shape}, expected (k, {dimensions})",
             file=path,
+            remedy=AGAIN,
         )
     return rows / np.maximum(np.linalg.norm(rows, axis=1, keepdims=True), 1e-9)  # type: ignore[no-any-return]

@@ -10,6 +10,7 @@ from functools import lru_cache
 
 import numpy as np
 
+from vcd.descriptors.beside import AGAIN, read_array
 from vcd.descriptors.manifest import ModelInfo
 from vcd.errors import ModelError
 from vcd.records import FloatArray
@@ -38,25 +39,18 @@ def load_orientations(info: ModelInfo) -> FloatArray | None:
 
 @lru_cache(maxsize=8)
 def _load(path: str, model: str, dimensions: int) -> FloatArray:
-    try:
-        maps: FloatArray = np.load(path, allow_pickle=False).astype(np.float32)
-    except (OSError, ValueError, EOFError) as error:
-        raise ModelError(
-            f"the orientations of model {model} cannot be read ({error})",
-            file=path,
-            remedy="install vcd-engine again",
-        ) from error
+    maps = read_array(path, f"the orientations of model {model}")
     if maps.ndim != 3 or not len(maps) or maps.shape[1:] != (dimensions + 1, dimensions):
         raise ModelError(
             f"the orientations of model {model} have shape {maps.shape}, "
             f"expected (k, {dimensions + 1}, {dimensions})",
             file=path,
-            remedy="install vcd-engine again",
+            remedy=AGAIN,
         )
     if not np.isfinite(maps).all():
         raise ModelError(
             f"the orientations of model {model} are not finite",
             file=path,
-            remedy="install vcd-engine again",
+            remedy=AGAIN,
         )
     return maps
