@@ -253,7 +253,7 @@ def export(
         ),
     ],
     to: Annotated[Path, typer.Option(metavar="DIR", help="Models folder that gets the model.")],
-    version: Annotated[int, typer.Option(min=1, help="Number of the model, as in visual-7.")],
+    version: Annotated[int, typer.Option(min=1, help="Number of the model, as in visual-8.")],
     pictures: Annotated[
         Path | None,
         typer.Option(metavar="FILE", help="The pictures that a visual run was trained on."),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -10,6 +10,8 @@ import numpy.typing as npt
 __all__ = ["Box", "Pixels"]
 
 Pixels = npt.NDArray[np.uint8]
+
+Level = TypeVar("Level", bound=np.generic)
 
 
 class Box(NamedTuple):
@@ -25,7 +27,7 @@ class Box(NamedTuple):
         """Return the box of a whole frame."""
         return cls(0, pixels.shape[0], 0, pixels.shape[1])
 
-    def cut(self, pixels: Pixels) -> Pixels:
+    def cut(self, pixels: npt.NDArray[Level]) -> npt.NDArray[Level]:
         """Return the part of a frame, as a view of the same pixels."""
         return pixels[self.top : self.bottom, self.left : self.right]
 

@@ -62,14 +62,16 @@ def canonical_sound(k: int, length: int) -> FloatArray:
 def canonical_inputs(info: ModelInfo) -> list[npt.NDArray[Any]]:
     """Return the inputs of a model, each a batch of one.
 
-    Four of the size that the model works at, and one of another: a wider picture, or, where the
-    model takes runs of sound, one of three windows.
+    Four of the size that the model works at, or three and one of its smaller size; and one of
+    another: a wider picture, or, where the model takes runs of sound, one of three windows.
     """
     given = info.input
     last = _INPUTS - 1
     if info.stream == "visual":
         height, width = int(given["height"]), int(given["width"])
         sizes = [(height, width)] * last + [(height * 3 // 4, width * 5 // 4)]
+        if small := int(given.get("small", 0)):
+            sizes[last - 1] = small, small
         return [canonical_picture(k, *size)[None] for k, size in enumerate(sizes)]
     rate, window, hop = given["sample_rate"], given["window"], given["hop"]
     further = 2 * hop if given.get("runs") else 0

@@ -13,7 +13,7 @@ from vcd.records import VideoDescriptor
 
 __all__ = ["DESCRIPTION", "DescribeSettings", "describe_file"]
 
-DESCRIPTION = 8
+DESCRIPTION = 9
 """Rises whenever the same model gives other tracks of the same file: caches and libraries describe
 it anew then."""
 

@@ -66,6 +66,8 @@ def inspect_model(
     if stream == "visual":
         height, width = _size(path, shape, size, told)
         inputs: dict[str, float] = {"height": height, "width": width}
+        if small := _number(told, "small"):
+            inputs["small"] = small
         _check(path, stream, inputs)
         batch: npt.NDArray[Any] = np.stack([canonical_picture(k, height, width) for k in range(3)])
     else:

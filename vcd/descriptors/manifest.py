@@ -35,15 +35,16 @@ _AGAIN = "install vcd-engine again"
 _SEE = "see onnx/README.md"
 _PIXELS = (8, 9999)
 _SECONDS = (0.01, 3600)
-# What the input of a model must tell, and between which numbers.
+# What the input of a model tells, and between which numbers.
 _INPUT: dict[Stream, dict[str, tuple[float, float]]] = {
-    "visual": {"height": _PIXELS, "width": _PIXELS},
+    "visual": {"height": _PIXELS, "width": _PIXELS, "small": _PIXELS},
     "audio": {
         "sample_rate": (SAMPLE_RATE, SAMPLE_RATE),
         "window": _SECONDS,
         "hop": _SECONDS,
     },
 }
+_MAY_LACK = ("small",)
 _TEXTS = ("sha256", "licence", "package", "install", "background", "canonical", "orientations")
 _POINT = ("threshold", "precision", "recall", "false_alarms_per_10000_pairs")
 
@@ -65,9 +66,10 @@ class ModelInfo:
         Length of a descriptor.
     opset : int
     input : mapping
-        visual: `height`, `width` in pixels, 8 to 9999. audio: `sample_rate` in Hz, 16000; `window`
-        and `hop` in seconds, 0.01 to 3600; and `runs` 1 where the model takes several windows as
-        one run of samples.
+        visual: `height`, `width` in pixels, 8 to 9999; and `small`, pixels a side, where pictures
+        with no side above that are described at that size. audio: `sample_rate` in Hz, 16000;
+        `window` and `hop` in seconds, 0.01 to 3600; and `runs` 1 where the model takes several
+        windows as one run of samples.
     package : str
         Python package that brings the file; "" for our own models folder.
     install : str
@@ -215,6 +217,8 @@ def input_problem(stream: Stream, given: Mapping[str, Any]) -> str:
     """Return what is wrong with the input of a model; "" where nothing is."""
     for name, (least, most) in _INPUT[stream].items():
         value = given.get(name)
+        if value is None and name in _MAY_LACK:
+            continue
         if value is None:
             return f"its input has no {name}"
         if isinstance(value, bool) or not isinstance(value, int | float):
@@ -294,7 +298,7 @@ class Manifest:
         return self.operating_points.get(pair, {}).get(name)
 
     def get(self, name: str) -> ModelInfo:
-        """Return a model by id (``visual-7``) or by name alone (``visual``: newest version).
+        """Return a model by id (``visual-8``) or by name alone (``visual``: newest version).
 
         Raises
         ------

@@ -15,6 +15,7 @@ __all__ = [
     "LEFT_VIEW",
     "PICTURE_VIEWS",
     "RIGHT_VIEW",
+    "SMALL_VIEWS",
     "VIEWS",
     "boxes_of",
     "further_tracks",
@@ -30,6 +31,9 @@ LEFT_VIEW, RIGHT_VIEW = "left", "right"
 
 PICTURE_VIEWS = (INNER_VIEW, LEFT_VIEW, RIGHT_VIEW, FIRST, SECOND, INSET)
 """Views beside that of whole frames; each has only the frames in which there is such a part."""
+
+SMALL_VIEWS = (FIRST, SECOND, INSET)
+"""Those of which a frame holds few pixels: a model with a smaller size describes them at that."""
 
 VIEWS = (*PICTURE_VIEWS, FASTER_VIEW)
 """All views of either stream beside that of all there is."""

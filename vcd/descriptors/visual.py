@@ -9,7 +9,7 @@ import numpy as np
 
 from vcd.descriptors.boxes import Box, Pixels
 from vcd.descriptors.runtime import DescriptorModel
-from vcd.descriptors.views import PICTURE_VIEWS, boxes_of, shown
+from vcd.descriptors.views import PICTURE_VIEWS, SMALL_VIEWS, boxes_of, shown
 from vcd.media.decoder import Frame
 from vcd.records import FloatArray, Track
 
@@ -22,6 +22,10 @@ _BATCH = 2  # larger ones outgrow what the allocator keeps: page faults cost mor
 _FLAT_DEVIATION = 5.0
 """Grey levels (0-255); below, a frame is black, flat or nearly so and cannot testify. What is dark
 or pale deviates by little, and can: night, fog, a faded copy."""
+
+_STILL = 0.015
+"""Of the deviation of its blocks is the most that a frame differs from the one described last, on
+root mean square, to have its vectors."""
 
 _LOOK_EVERY = 0.9
 """Seconds after a look for views, until which a frame that is much the same has those found."""
@@ -70,6 +74,14 @@ def _averages(sums: FloatArray) -> FloatArray:
     return averages
 
 
+def _is_still(averages: FloatArray, before: FloatArray) -> bool:
+    """Whether a frame is hardly another than one before."""
+    if averages.shape != before.shape:
+        return False
+    deviations, changes = before - before.mean(), averages - before
+    return float(np.vdot(changes, changes)) <= _STILL**2 * float(np.vdot(deviations, deviations))
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class _Look:
     """What one look for views has found, and how to know the frames that it holds for.
@@ -94,36 +106,37 @@ class _Look:
 class VisualTrackBuilder:
     """Describes frames as they come; holds a batch of pixels of each view at most.
 
-    Frames that cannot testify get a row of zeros, and a frame that repeats the one before it (a
-    slide, a frame rate below the sampling rate) its vector: neither costs a run of the model.
-    Frames with borders, halves or an inset are described once more in each of these views, once a
-    second while a shot lasts: the frames between have the vectors of the one before. Where the
-    views lie is found less often still.
+    Frames that cannot testify get a row of zeros, and those that hardly differ from the one
+    described last (a slide, a frame rate below the sampling rate, a camera at rest) its vectors:
+    neither costs a run of the model. Frames with borders, halves or an inset are described once
+    more in each of these views, once a second while a shot lasts: the frames between have the
+    vectors of the one before. Where the views lie is found less often still.
     """
 
     def __init__(self, model: DescriptorModel) -> None:
         self._full = _View(model, every_frame=True)
         self._others = {view: _View(model, every_frame=False) for view in PICTURE_VIEWS}
+        self._small = model.info.input.get("small")
         self._scalers: dict[str, PixelScaler] = {}
-        self._last: Pixels | None = None
+        self._described: FloatArray | None = None  # averages of the frame described last
         self._look = _Look()
 
     def add(self, frame: Frame) -> None:
         """Take the next frame, already scaled to the model's size."""
         times, pixels = (frame.start, frame.end), frame.pixels
-        if self._last is not None and np.array_equal(pixels, self._last):
-            for view in (self._full, *self._others.values()):
-                view.repeat(times)
-            return
-        self._last = pixels
         sums = _sums(pixels)
         if not _testifies(sums):
-            self._look = _Look()
+            self._described, self._look = None, _Look()
             for view in (self._full, *self._others.values()):
                 view.add(times, None)
             return
-        self._full.add(times, pixels)
         averages, before = _averages(sums), self._look
+        if self._described is not None and _is_still(averages, self._described):
+            for view in (self._full, *self._others.values()):
+                view.repeat(times)
+            return
+        self._described = averages
+        self._full.add(times, pixels)
         is_like = before.is_like(averages)
         if is_like and frame.start < before.at + _LOOK_EVERY:
             for view in self._others.values():
@@ -135,17 +148,20 @@ class VisualTrackBuilder:
             self._look = _Look(frame.start, frame.start, averages, boxes_of(pixels))
         for name, view in self._others.items():
             box = self._look.boxes.get(name)
-            if box is None or not frame_weight(part := shown(pixels, name, box)):
+            if box is None or not _testifies(box.cut(sums)):
                 view.add(times, None)
             else:
-                view.add(times, self._filling(name, part, pixels))
+                view.add(times, self._filling(name, shown(pixels, name, box), pixels))
 
     def _filling(self, view: str, part: Pixels, whole: Pixels) -> Pixels:
-        """Return a part of a frame at the size of the whole."""
+        """Return a part of a frame at the size of the whole, or at the model's smaller one."""
         if view not in self._scalers:
             from vcd.media.pixels import PixelScaler  # loads PyAV
 
-            self._scalers[view] = PixelScaler(whole.shape[1], whole.shape[0])
+            height, width = whole.shape[:2]
+            if self._small and view in SMALL_VIEWS:
+                height = width = int(self._small)
+            self._scalers[view] = PixelScaler(width, height)
         return self._scalers[view].scale(part)
 
     def finish(self) -> list[Track]:

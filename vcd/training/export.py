@@ -78,7 +78,9 @@ def export_model(
         The id of the model.
     """
     input_name, axes = (
-        ("pictures", {0: "batch"}) if stream == "visual" else ("samples", {0: "batch", 1: "time"})
+        ("pictures", {0: "batch", **({2: "rows", 3: "columns"} if "small" in inputs else {})})
+        if stream == "visual"
+        else ("samples", {0: "batch", 1: "time"})
     )
     rows = "batch" if stream == "visual" else "windows"  # of which a run of sound has several
     buffer = io.BytesIO()
@@ -104,7 +106,7 @@ def export_model(
     model.ir_version = IR_VERSION
     _store_half(model)
     if stream == "visual":
-        _prepend_scaling(model, int(inputs["height"]), int(inputs["width"]))
+        _prepend_scaling(model, **{side: int(pixels) for side, pixels in inputs.items()})
     for key, value in {
         "schema": SCHEMA,
         "name": model_id,
@@ -161,16 +163,32 @@ def _store_half(model: ModelProto) -> None:
     graph.node.extend(nodes)
 
 
-def _prepend_scaling(model: ModelProto, height: int, width: int) -> None:
-    """Let the graph take uint8 (batch, height, width, 3) of any size; antialiased bilinear."""
+def _prepend_scaling(model: ModelProto, height: int, width: int, small: int | None = None) -> None:
+    """Let the graph take uint8 (batch, height, width, 3) of any size; antialiased bilinear.
+
+    Pictures with no side above `small` are scaled to that size instead.
+    """
     graph = model.graph
-    graph.initializer.append(numpy_helper.from_array(np.array([height, width]), "model_size"))
+    size = np.array([height, width])
+    graph.initializer.append(numpy_helper.from_array(size, "model_size"))
+    chosen, choice = "model_size", []
+    if small is not None:
+        chosen = "picture_size"
+        for value, name in ((np.array([small, small]), "small_size"), (np.array(small), "small")):
+            graph.initializer.append(numpy_helper.from_array(value, name))
+        choice = [
+            helper.make_node("Shape", ["frames"], ["frame_size"], start=1, end=3),
+            helper.make_node("ReduceMax", ["frame_size"], ["longer_side"], keepdims=0),
+            helper.make_node("Greater", ["longer_side", "small"], ["is_large"]),
+            helper.make_node("Where", ["is_large", "model_size", "small_size"], [chosen]),
+        ]
     before = [
+        *choice,
         helper.make_node("Cast", ["frames"], ["frames_float"], to=TensorProto.FLOAT),
         helper.make_node("Transpose", ["frames_float"], ["planes"], perm=[0, 3, 1, 2]),
         helper.make_node(
             "Resize",
-            ["planes", "", "", "model_size"],
+            ["planes", "", "", chosen],
             ["pictures"],
             mode="linear",
             antialias=1,

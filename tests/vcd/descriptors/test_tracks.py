@@ -178,12 +178,13 @@ def test_a_dark_copy_is_described_as_the_bright_one_is():
 
 
 class CountingModel(DescriptorModel):
-    """The real model, and how many pictures it was shown."""
+    """The real model, how many pictures it was shown, and of which sizes."""
 
     shown = 0
 
     def __call__(self, batch):
         self.shown += len(batch)
+        self.sides = [*getattr(self, "sides", ()), *[batch.shape[1]] * len(batch)]
         return super().__call__(batch)
 
 
@@ -200,6 +201,30 @@ def test_the_model_sees_neither_flat_nor_repeated_frames():
     assert not track.vectors[track.weight == 0].any()
     expected = visual_track([first, second]).vectors
     np.testing.assert_allclose(track.vectors[[1, 2, 4, 5, 6]], expected[[0, 0, 0, 1, 1]], atol=1e-3)
+
+
+def test_a_camera_at_rest_is_described_once_and_a_slow_change_again():
+    rng = np.random.default_rng(0)
+    still = (smooth_pictures(1)[0] // np.uint8(2)).astype(np.int16) + 40
+    rest = [still + rng.integers(-2, 3, still.shape) for _ in range(6)]
+    tracks, shown = described_of([picture.astype(np.uint8) for picture in rest], 2.0)
+    assert shown == 1
+    assert np.ptp(tracks[0].vectors, axis=0).max() == 0
+    fading = [still + 0.006 * k * (still - still.mean()) for k in range(30)]
+    fading = [picture.astype(np.uint8) for picture in fading]
+    (track,), shown = described_of(fading, 2.0)
+    assert 8 <= shown <= 16
+    for picture, vector in zip(fading, track.vectors, strict=True):
+        assert vector @ VISUAL(picture[None])[0] > 0.98
+
+
+def test_a_sign_that_appears_in_a_picture_at_rest_is_described():
+    still = smooth_pictures(1)[0]
+    sign = still.copy()
+    sign[100:116, 40:72] ^= 128
+    tracks, shown = described_of([still, still, sign, sign, still], 2.0)
+    assert shown == 3
+    np.testing.assert_array_equal(tracks[0].vectors[[0, 2]], tracks[0].vectors[[1, 3]])
 
 
 def test_a_track_of_nothing_but_black_is_whole():
@@ -233,6 +258,28 @@ def test_frames_with_borders_get_a_view_without_them():
     expected = visual_track(plain[1:2]).vectors[0]
     assert inner.vectors[0] @ expected > 0.9
     assert inner.vectors[0] @ expected > full.vectors[1] @ expected + 0.05
+
+
+def test_halves_are_described_at_the_smaller_size_where_the_model_has_one():
+    picture = smooth_pictures(2)
+    side = picture.shape[1]
+    both = np.concatenate([picture[0][:, : side // 2], 255 - picture[1][:, : side // 2]], axis=1)
+    given = dict(VISUAL.info.input)
+    small = int(given.pop("small"))
+    for info, sides in (
+        (VISUAL.info, [side, small, small]),
+        (dataclasses.replace(VISUAL.info, input=given), [side] * 3),
+    ):
+        model = CountingModel(info)
+        builder = VisualTrackBuilder(model)
+        builder.add(Frame(0.0, 0.5, 0.25, both))
+        tracks = builder.finish()
+        assert [track.view for track in tracks] == ["full", "first", "second"]
+        assert model.sides == sides
+        halves = [np.ascontiguousarray(both[:, :64]), np.ascontiguousarray(both[:, 64:])]
+        expected = [VISUAL(scale_pixels(half, side, side)[None])[0] for half in halves]
+        for track, vector in zip(tracks[1:], expected, strict=True):
+            assert track.vectors[0] @ vector > 0.6
 
 
 def described_of(pictures, rate):

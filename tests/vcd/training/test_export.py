@@ -11,9 +11,12 @@ pytest.importorskip("efficientnet_lite_pytorch", reason="needs the extra train")
 
 from vcd.descriptors import DescriptorModel, load_background, load_manifest
 from vcd.descriptors.check import check_model
+from vcd.descriptors.inspection import inspect_model
+from vcd.training.evidence import Linear
 from vcd.training.export import export_model
 from vcd.training.int8 import with_int8
-from vcd.training.visual.background import made_frames
+from vcd.training.visual.background import made_frames, scaled
+from vcd.training.visual.layout import Layout, with_layout
 from vcd.training.visual.network import VisualNetwork
 from vcd.training.visual.publish import spread
 
@@ -55,6 +58,32 @@ def test_exported_model_is_its_module(network, frames, tmp_path):
     assert check_model(info) == 5
     kept = load_background(info)
     assert (kept * described[::-1]).sum(axis=1).min() > 0.999
+
+
+def test_a_model_of_two_sizes_takes_small_pictures_at_the_smaller_one(network, frames, tmp_path):
+    linear = Linear(torch.zeros(135), torch.eye(135)[:, :16])
+    both = with_layout(network, torch.nn.Sequential(Layout(), linear)).eval()
+    model_id = export_model(
+        both,
+        torch.zeros(2, 3, 64, 64),
+        tmp_path,
+        name="both",
+        version=1,
+        stream="visual",
+        inputs={"height": 64, "width": 64, "small": 48},
+        licence="Apache-2.0",
+        background=lambda model: model(frames),
+    )
+    model = DescriptorModel(load_manifest(tmp_path).get(model_id))
+    assert check_model(model.info) == 5
+    for side in (64, 48):
+        shown = np.stack([scaled(frame, side) for frame in frames])
+        assert (model(shown) * described_by(both, shown)).sum(axis=1).min() > 0.9999
+    assert model.info.input["small"] == inspect_model(model.info.path, "visual")["input"]["small"]
+    alike = model(np.stack([scaled(frame, 48) for frame in frames]))
+    others = [model(np.stack([scaled(frame, side) for frame in frames])) for side in (40, 52)]
+    near, far = ((alike * other).sum(axis=1).mean() for other in others)
+    assert near > far  # 52 is brought to 64
 
 
 def test_what_is_not_whole_is_not_entered(network, tmp_path):

@@ -2,8 +2,8 @@
 
 Both are one word of unreserved characters, ``:``, ``/``, ``-`` and ``_``, in six fields::
 
-    vcd1:  60000 : visual-7/256/500/120 : audio-2/128/250/233 : 9f86d081884c7d65 : payload
-    vcd1c: 60000 : visual-7/256/1053/57 : -                   : 2c26b46b68ffc68f : payload
+    vcd1:  60000 : visual-8/256/500/120 : audio-2/128/250/233 : 9f86d081884c7d65 : payload
+    vcd1c: 60000 : visual-8/256/1053/57 : -                   : 2c26b46b68ffc68f : payload
     form   ms      picture track          sound track           checksum           base64url
 
 A track is named by model, dimensions, milliseconds from one position to the next, and positions;

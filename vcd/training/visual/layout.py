@@ -24,36 +24,31 @@ _FAINT = 8.0  # grey levels that are added to the deviation: noise is not to be 
 
 
 class Layout(nn.Module):
-    """RGB (b, 3, h, h) in grey levels from 0 to 255 to low frequencies (b, 135).
+    """RGB (b, 3, h, h) in grey levels from 0 to 255 to low frequencies (b, 135)."""
 
-    Parameters
-    ----------
-    size : int
-        Pixels a side of most pictures; others are taken, too.
-    """
-
-    def __init__(self, size: int) -> None:
+    def __init__(self) -> None:
         super().__init__()
         frequencies = torch.arange(_ORDERS)
         order = (frequencies[:, None] + frequencies).flatten()
         self.register_buffer("luma", torch.tensor([0.299, 0.587, 0.114]).view(1, 3, 1, 1))
-        self.register_buffer("waves", _waves(size))
         self.register_buffer("used", ((order > 0) & (order < _ORDERS)).nonzero()[:, 0])
 
     def forward(self, pictures: torch.Tensor) -> torch.Tensor:
         """Return the frequencies of a batch of pictures, relative to how much it varies."""
         grey = (pictures * self.luma).sum(dim=1)
-        # Training begins with pictures smaller than the model's.
-        known = pictures.shape[-1] == self.waves.shape[1]
-        waves = self.waves if known else _waves(pictures.shape[-1]).to(grey.device)
+        waves = _waves(grey)
         low = (waves @ grey @ waves.T).flatten(1).index_select(1, self.used)
         deviation = low.square().sum(dim=1, keepdim=True).sqrt()
         return low / (deviation + _FAINT)
 
 
-def _waves(size: int) -> torch.Tensor:
-    at = (torch.arange(size) + 0.5) / size
-    return torch.cos(torch.pi * torch.arange(_ORDERS)[:, None] * at) * math.sqrt(2) / size
+def _waves(grey: torch.Tensor) -> torch.Tensor:
+    """Return the cosines (orders, h) of which pictures of this size are made up."""
+    # Not a plain number: the size must stay open where the graph is traced.
+    at = torch.ones_like(grey[0, 0]).cumsum(dim=0) - 0.5
+    size = at[-1] + 0.5
+    orders = torch.arange(_ORDERS, device=grey.device)
+    return torch.cos(torch.pi * orders[:, None] * at / size) * math.sqrt(2) / size
 
 
 def find_layout(pictures: Pictures, size: int, dimensions: int) -> nn.Sequential:
@@ -67,7 +62,7 @@ def find_layout(pictures: Pictures, size: int, dimensions: int) -> nn.Sequential
         Pixels a side of what the network beside it takes.
     dimensions : int
     """
-    layout = Layout(size)
+    layout = Layout()
     with torch.inference_mode():
         copies = [
             (layout(views.plain), layout(views.edited)) for views in edited_copies(pictures, size)

@@ -29,6 +29,7 @@ _TAPS = (3, 5, 8, 11)
 What lies behind tells the classes of ImageNet apart, and copies from lookalikes worse.
 """
 _FIRST_POWER = 3.0
+_FAINTEST = 1e-18  # mean: the root has a slope there
 _SHRINKAGE = 0.5
 _LEAST = 0.3  # of the median deviation: less is taken for this, as features that hardly vary have
 
@@ -86,7 +87,8 @@ class VisualNetwork(nn.Module):
                 continue
             wide = block._swish(block._bn0(block._expand_conv(x)))
             power = powers[len(found)]
-            found.append(wide.clamp(min=1e-6).pow(power).mean(dim=(2, 3)).pow(1 / power))
+            mean = wide.pow(power).mean(dim=(2, 3))
+            found.append(mean.clamp(min=_FAINTEST).pow(1 / power))
             if k != _TAPS[-1]:
                 x = _through(block, wide, x)
         return torch.cat(found, dim=1)
@@ -171,7 +173,7 @@ def _load_run(weights: Path) -> tuple[Both, VisualTraining]:
         raise ModelError(
             "is a run of another version of vcd", file=weights, remedy="train it again"
         ) from error
-    return with_layout(network, nn.Sequential(Layout(settings.size), linear)).eval(), settings
+    return with_layout(network, nn.Sequential(Layout(), linear)).eval(), settings
 
 
 def mean_network(networks: Sequence[VisualNetwork]) -> VisualNetwork:
@@ -253,4 +255,4 @@ def _load_published(path: Path) -> tuple[Both, VisualTraining]:
             remedy="name the model.onnx of visual-3 or a later picture model of vcd, not of its "
             "int8 sibling, or weights.pt of a run",
         ) from error
-    return with_layout(network, nn.Sequential(Layout(settings.size), linear)).eval(), settings
+    return with_layout(network, nn.Sequential(Layout(), linear)).eval(), settings

@@ -156,7 +156,7 @@ def publish(
             name=name,
             version=version,
             stream="visual",
-            inputs={"height": size, "width": size},
+            inputs={"height": size, "width": size, "small": size * 3 // 4},
             licence="Apache-2.0",
             background=background,
             orientations=orientations,

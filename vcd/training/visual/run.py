@@ -80,7 +80,7 @@ class TrainingRun:
             begun, _ = load_network(start, dimensions=settings.dimensions)
             network.load_state_dict(begun.first.state_dict())
             network.has_head = begun.first.has_head
-            layout = nn.Sequential(Layout(settings.size), begun.second[1])
+            layout = nn.Sequential(Layout(), begun.second[1])
         if not network.has_head:
             network.eval()
             with torch.inference_mode():
