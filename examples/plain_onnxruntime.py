@@ -59,8 +59,8 @@ class Models:
         0 is chance and 1 full evidence. Of the rows (n, d) and (m, d) of both videos; leave out
         black frames and silence first.
         """
-        mean_q, level_q = chance(similarity(query, self.background[stream]))
-        mean_r, level_r = chance(similarity(reference, self.background[stream]))
+        mean_q, level_q = chance(query, self.background[stream])
+        mean_r, level_r = chance(reference, self.background[stream])
         mean = (mean_q[:, None] + mean_r) / 2
         values = (similarity(query, reference) - mean) / (1 - mean)
         # The matrix tells, too: two videos of one studio resemble each other throughout.
@@ -99,10 +99,17 @@ def similarity(query, reference):
     return query @ reference.T
 
 
-def chance(cosines):
-    """Return the mean of each row's cosines with unrelated material, and the level of its best."""
+def chance(descriptors, background):
+    """Return the mean of each row's cosines with unrelated material, and the level of its best.
+
+    Of more than a thousand rows the best reach higher: that is taken off.
+    """
+    cosines = similarity(descriptors, background)
+    rows, dimensions = background.shape
     mean = np.clip(cosines.mean(axis=1), -0.9, 0.9)
-    return mean, (np.sort(cosines, axis=1)[:, -10:].mean(axis=1) - mean) / (1 - mean)
+    best = np.sort(cosines, axis=1)[:, -10:].mean(axis=1)
+    best -= 0.56 * np.log(max(rows, 1000) / 1000) / np.sqrt(dimensions)
+    return mean, (best - mean) / (1 - mean)
 
 
 def median(values, axis=None):

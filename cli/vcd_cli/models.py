@@ -239,7 +239,7 @@ def _height_and_width(text: str) -> tuple[int, int]:
 @app.command(
     epilog="""Examples:
 
-vcd models export run/ --pictures pictures.npy --photographs photographs/ --to models/ --version 4
+vcd models export run/ --pictures pictures.npy --to models/ --version 4
 
 vcd models export heard/ --sounds sounds.npy --to models/ --version 3
 """
@@ -257,10 +257,6 @@ def export(
     pictures: Annotated[
         Path | None,
         typer.Option(metavar="FILE", help="The pictures that a visual run was trained on."),
-    ] = None,
-    photographs: Annotated[
-        list[Path] | None,
-        typer.Option(metavar="PATH", help="Tar archive or folder of photographs; may be repeated."),
     ] = None,
     mean_with: Annotated[
         list[Path] | None,
@@ -280,13 +276,13 @@ def export(
     The same run and the same pictures or sounds give the same file.
     """
     check_extra()
-    if sounds is not None and pictures is None and photographs is None and mean_with is None:
+    if sounds is not None and pictures is None and mean_with is None:
         from vcd.training.audio.publish import publish as publish_audio
         from vcd.training.audio.sounds import open_sounds
 
         options.make_folder(to)
         model = publish_audio(run, open_sounds(sounds), to, version=version)
-    elif sounds is None and pictures is not None and photographs is not None:
+    elif sounds is None and pictures is not None:
         from vcd.training.visual.pictures import open_pictures
         from vcd.training.visual.publish import publish as publish_visual
 
@@ -294,14 +290,11 @@ def export(
         model = publish_visual(
             run,
             open_pictures(pictures),
-            photographs,
             to,
             version=version,
             mean_with=mean_with or (),
         )
     else:
-        raise typer.BadParameter(
-            "give --pictures and --photographs of a visual run, or --sounds of an audio run"
-        )
+        raise typer.BadParameter("give --pictures of a visual run, or --sounds of an audio run")
     typer.echo(f"{model}  {to / model.partition('-')[0] / str(version) / 'model.onnx'}")
     return 0

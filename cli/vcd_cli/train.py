@@ -22,7 +22,7 @@ vcd train data photographs/ more.tar --out pictures.npy --kept kept/
 
 vcd train visual pictures.npy run/
 
-vcd models export run/ --pictures pictures.npy --photographs photographs/ --to models/ --version 4
+vcd models export run/ --pictures pictures.npy --to models/ --version 4
 
 vcd train sounds music/ speech/ --out sounds.npy
 

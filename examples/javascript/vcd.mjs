@@ -71,7 +71,7 @@ export function similarity(query, reference) {
  */
 export function excess(models, stream, query, reference) {
   const { background } = models[stream];
-  const [q, r] = [query, reference].map((all) => similarity(all, background).map(chance));
+  const [q, r] = [query, reference].map((all) => chance(all, background));
   const values = similarity(query, reference).map((line, i) =>
     line.map((cosine, j) => {
       const mean = (q[i].mean + r[j].mean) / 2;
@@ -135,12 +135,16 @@ function unit(file, dimensions) {
   });
 }
 
-/** Return what one row resembles of unrelated material: the mean, and the level of its best. */
-function chance(cosines) {
+/** Return what each row resembles of unrelated material: the mean, and the level of its best. */
+function chance(descriptors, background) {
+  const rows = Math.max(background.length, 1000);
+  const higher = (0.56 * Math.log(rows / 1000)) / Math.sqrt(background[0].length);
   const sum = (list) => list.reduce((a, b) => a + b, 0);
-  const mean = Math.min(Math.max(sum(cosines) / cosines.length, -0.9), 0.9);
-  const best = Float64Array.from(cosines).sort().slice(-10);
-  return { mean, level: (sum(best) / best.length - mean) / (1 - mean) };
+  return similarity(descriptors, background).map((cosines) => {
+    const mean = Math.min(Math.max(sum(cosines) / cosines.length, -0.9), 0.9);
+    const best = Float64Array.from(cosines).sort().slice(-10);
+    return { mean, level: (sum(best) / best.length - higher - mean) / (1 - mean) };
+  });
 }
 
 /** Return the median, of two in the middle the lower one. */

@@ -36,7 +36,7 @@ from vcd.records import FloatArray, Stream
 __all__ = ["add_model"]
 
 _OF_A_FILE = 20  # rows, so that one long video is not most of what is unrelated
-_MOST = 1000  # rows
+_MOST = 4000  # rows
 _LEAST = 50  # rows: of ten of fewer the best tell nothing about chance
 
 

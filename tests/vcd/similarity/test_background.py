@@ -37,6 +37,17 @@ def test_background_smaller_than_ten():
     np.testing.assert_allclose(found.top_mean, found.mean, atol=1e-6)
 
 
+def test_rows_beyond_a_thousand_raise_no_level():
+    rng = np.random.default_rng(5)
+    track, other = unit_rows(rng, 6, 64), unit_rows(rng, 3000, 64)
+    highest = np.sort(track @ other.T, axis=1)[:, -10:].mean(axis=1)
+    found = background_statistics(track, other)
+    np.testing.assert_allclose(found.top_mean, highest - 0.56 * np.log(3) / 8, atol=1e-6)
+    fewer = background_statistics(track, other[:1000])
+    plain = np.sort(track @ other[:1000].T, axis=1)[:, -10:].mean(axis=1)
+    np.testing.assert_allclose(fewer.top_mean, plain, atol=1e-6)
+
+
 def test_empty_track():
     other = unit_rows(np.random.default_rng(4), 3, 8)
     assert len(background_statistics(np.zeros((0, 8), np.float32), other)) == 0

@@ -1,21 +1,21 @@
-"""Frames of unrelated material: photographs, and what many videos share."""
+"""Frames of unrelated material: pictures, crops of them, and what many videos share."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from pathlib import Path
+from collections.abc import Iterator
+from itertools import chain, islice
 
 import numpy as np
 import numpy.typing as npt
 import torch
 from torch.nn import functional as F
 
-from vcd.training.visual.pictures import load_photographs
+from vcd.training.visual.pictures import Pictures
 
 __all__ = ["background_frames", "made_frames", "scaled"]
 
-_PHOTOS = 700
 _BLURRED = 40
+_CROPPED_TO = (0.4, 0.75)  # of either side
 _BATCH = 16
 
 Picture = npt.NDArray[np.uint8]
@@ -73,13 +73,38 @@ def _blurred(picture: Picture, size: int) -> Picture:
     return blurred[0].clamp(0, 255).permute(1, 2, 0).byte().numpy()  # type: ignore[no-any-return]
 
 
-def background_frames(
-    sources: Sequence[Path], size: int, seed: int = 0
-) -> Iterator[npt.NDArray[np.uint8]]:
-    """Yield batches of photographs, some of them blurred, and of frames that many videos share."""
-    known = load_photographs(sources)
-    order = np.random.default_rng(seed).permutation(len(known))
-    photos = [scaled(known[k], size) for k in order[:_PHOTOS]]
-    pictures = [*photos, *(_blurred(p, size) for p in photos[:_BLURRED]), *made_frames(size)]
-    for i in range(0, len(pictures), _BATCH):
-        yield np.stack(pictures[i : i + _BATCH])
+def _crop(picture: Picture, rng: np.random.Generator) -> Picture:
+    sides = [round(side * rng.uniform(*_CROPPED_TO)) for side in picture.shape[:2]]
+    top, left = (
+        int(rng.integers(whole - side + 1))
+        for side, whole in zip(sides, picture.shape[:2], strict=True)
+    )
+    return picture[top : top + sides[0], left : left + sides[1]]
+
+
+def background_frames(pictures: Pictures, size: int, seed: int = 0) -> Iterator[Pictures]:
+    """Yield batches of unrelated frames.
+
+    Of two pictures one is there whole, the other as a crop, for frames that show sky or ground
+    alone; some are there blurred, too; and there are frames that many videos share.
+
+    Parameters
+    ----------
+    pictures : ndarray of uint8, shape (n, side, side, 3)
+    size : int
+        Pixels a side of the frames.
+    seed : int, optional
+        Of the crops, and of which pictures are blurred.
+    """
+    rng = np.random.default_rng(seed)
+    blurred = rng.permutation(len(pictures))[:_BLURRED]
+    frames = chain(
+        (
+            scaled(np.array(_crop(picture, rng) if k % 2 else picture), size)
+            for k, picture in enumerate(pictures)
+        ),
+        (_blurred(scaled(np.array(pictures[k]), size), size) for k in blurred),
+        made_frames(size),
+    )
+    while batch := list(islice(frames, _BATCH)):
+        yield np.stack(batch)

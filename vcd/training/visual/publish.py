@@ -86,7 +86,6 @@ def training_pictures(
 def publish(
     run: Path,
     pictures: Pictures,
-    photographs: Sequence[Path],
     folder: Path,
     *,
     version: int,
@@ -103,8 +102,6 @@ def publish(
         Folder of a `TrainingRun`.
     pictures : ndarray of uint8, shape (n, SIDE, SIDE, 3)
         What it was trained on.
-    photographs : sequence of Path
-        The archives and folders with photographs among that.
     folder : Path
         The models folder.
     version : int
@@ -143,7 +140,7 @@ def publish(
         return with_int8(model, planes, spared=_SPARED)
 
     def background(model: DescriptorModel) -> FloatArray:
-        return np.concatenate([model(frames) for frames in background_frames(photographs, size)])
+        return np.concatenate([model(frames) for frames in background_frames(learnt, size)])
 
     def orientations(model: DescriptorModel) -> FloatArray:
         return find_orientations(model, training_pictures(learnt, size, most=len(learnt)))

@@ -286,13 +286,9 @@ def test_a_run_is_published_loaded_and_averaged(pictures, tmp_path):
     settings, many = TINY, pictures[np.arange(18) % 12]
     TrainingRun(many, tmp_path / "whole", settings).run()
     network, _ = load_network(tmp_path / "whole" / "weights.pt")
-    photographs = tmp_path / "photographs"
-    photographs.mkdir()
-    for k, picture in enumerate(pictures):
-        Image.fromarray(picture).save(photographs / f"{k}.png")
     models = [tmp_path / name for name in ("first", "second")]
     for folder in models:
-        assert publish(tmp_path / "whole", many, [photographs], folder, version=7) == "visual-7"
+        assert publish(tmp_path / "whole", many, folder, version=7) == "visual-7"
     check_model(load_manifest(models[0]).default("visual"))
     check_model(load_manifest(models[0]).get("visual_int8-7"))
     with pytest.raises(ModelError, match="is not a model with a layout"):
@@ -322,17 +318,17 @@ def test_a_run_is_published_loaded_and_averaged(pictures, tmp_path):
             mean = mean_network([one, one])
             torch.testing.assert_close(mean(inputs), one(inputs), rtol=1e-3, atol=1e-4)
     mixed = tmp_path / "mixed"
-    publish(tmp_path / "whole", many, [photographs], mixed, version=8, mean_with=[published])
+    publish(tmp_path / "whole", many, mixed, version=8, mean_with=[published])
     with pytest.raises(ModelError, match="16 dimensions, not 8"):
         narrow = replace(settings, dimensions=8, steps=1)
         TrainingRun(many, tmp_path / "narrow", narrow).run()
-        publish(tmp_path / "narrow", many, [photographs], mixed, version=9, mean_with=[published])
+        publish(tmp_path / "narrow", many, mixed, version=9, mean_with=[published])
     older = tmp_path / "older.onnx"  # as before visual-5: of the trunk, without a head for this one
     model = onnx.load(published)
     next(t for t in model.graph.initializer if t.name == "first.powers").name = "first.power"
     onnx.save(model, older)
     with pytest.raises(ModelError, match="has no head for this network"):
-        publish(tmp_path / "whole", many, [photographs], mixed, version=9, mean_with=[older])
+        publish(tmp_path / "whole", many, mixed, version=9, mean_with=[older])
     begun = TrainingRun(many, tmp_path / "begun", settings, start=older).network.first
     assert begun.has_head
     assert not torch.equal(begun.head.weight, again.first.head.weight)
